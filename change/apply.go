@@ -1,0 +1,159 @@
+package change
+
+import (
+	"strconv"
+	"time"
+)
+
+// The phases of a change to one row.
+const (
+	PhaseWriting = "writing"
+	PhaseReading = "reading back"
+)
+
+// Overtake ends a request whose routers no longer hold what the plan was
+// computed from. Nothing was written.
+func (r Request) Overtake(now time.Time, moved Moved) (Move, error) {
+	if err := r.in(Approved, Pending); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Stale, EventStale, System(), func(n *Request) { n.Moved = &moved })
+	facts := m.Events[0].Facts
+	facts["menu"], facts["row"], facts["field"] = moved.Menu, moved.Row, moved.Field
+	m.Events[0].Router = moved.Router
+	m.Destroy = r.Plan.SecretRefs()
+	m.Notices = append(m.Notices, r.outcome())
+	return m, nil
+}
+
+// Revoke ends an approved request because requester or approvers have lost the
+// right since. why says who.
+func (r Request) Revoke(now time.Time, why Text) (Move, error) {
+	if err := r.in(Approved); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Stale, EventStale, System(), func(n *Request) { n.Outcome = why })
+	m.Events[0].Facts["why"] = why.ID
+	m.Destroy = r.Plan.SecretRefs()
+	m.Notices = append(m.Notices, r.outcome())
+	return m, nil
+}
+
+// Start begins applying: from here on the routers may be written.
+func (r Request) Start(now time.Time) (Move, error) {
+	if err := r.in(Approved); err != nil {
+		return Move{}, err
+	}
+	if !now.Before(r.LastApproval().Add(ApprovalLife)) {
+		return Move{}, ErrExpired
+	}
+	return r.next(now, Applying, EventApplying, System(), func(n *Request) {
+		n.Started, n.Phase = now, PhaseWriting
+	}), nil
+}
+
+// Begin journals that step is about to be written.
+func (r Request) Begin(now time.Time, step Step) (Move, error) {
+	return r.journal(now, step, StepBegin, EventStepBegin, PhaseWriting, "")
+}
+
+// Lost journals that the router's answer to step is not known. note is a redacted
+// reason.
+func (r Request) Lost(now time.Time, step Step, note string) (Move, error) {
+	return r.journal(now, step, StepUnknown, EventStepUnknown, PhaseReading, note)
+}
+
+// Finish journals that step was read back and found as planned.
+func (r Request) Finish(now time.Time, step Step) (Move, error) {
+	return r.journal(now, step, StepDone, EventStepDone, PhaseReading, "")
+}
+
+func (r Request) journal(now time.Time, step Step, mark EntryMark, kind EventKind, phase, note string) (Move, error) {
+	if err := r.in(Applying); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Applying, kind, System(), func(n *Request) { n.Phase = phase })
+	m.Journal = []Entry{{Request: r.ID, At: now, Step: step.ID, Mark: mark, Note: note}}
+	e := &m.Events[0]
+	e.Router, e.Step = step.Router, step.ID
+	e.Facts["menu"], e.Facts["action"] = step.Menu, string(step.Action)
+	for attr, km := range step.Marks {
+		e.Facts["mark."+attr] = km
+	}
+	if note != "" {
+		e.Facts["note"] = note
+	}
+	return m, nil
+}
+
+// Complete ends the writing: every step was read back. unproven tells that the
+// proof is a client's first connection. account and reveal, when given, come to
+// be with it.
+func (r Request) Complete(now time.Time, unproven bool, account *Account, reveal *Reveal) (Move, error) {
+	if err := r.in(Applying); err != nil {
+		return Move{}, err
+	}
+	to := Applied
+	if unproven {
+		to = Unproven
+	}
+	m := r.next(now, to, EventApplied, System(), nil)
+	m.Notices = append(m.Notices, r.outcome())
+	if account != nil {
+		m.Accounts = []Account{*account}
+	}
+	if reveal != nil {
+		m = m.And(reveal.grant(now, r))
+	}
+	return m, nil
+}
+
+// Prove ends an unproven request: its first client has connected.
+func (r Request) Prove(now time.Time, account Account) (Move, error) {
+	if err := r.in(Unproven); err != nil {
+		return Move{}, err
+	}
+	account.Connected = &now
+	m := r.next(now, Proven, EventProven, System(), func(n *Request) { n.Ended = r.Ended })
+	m.Accounts = []Account{account}
+	m.Notices = append(m.Notices, Notice{
+		Key: "proven:" + r.ID, Kind: NoticeProven, Audience: Audience{Person: r.Requester}, Request: r.ID,
+	})
+	return m, nil
+}
+
+// Attend stops the work: a person must decide. why is said to them.
+func (r Request) Attend(now time.Time, why Text) (Move, error) {
+	if err := r.in(Applying); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, NeedsAttention, EventAttention, System(), func(n *Request) { n.Outcome = why })
+	m.Events[0].Facts["why"] = why.ID
+	m.Notices = append(m.Notices, r.outcome())
+	return m, nil
+}
+
+// Recover notes that a restarted bot takes up the work on an applying request.
+func (r Request) Recover(now time.Time, entries int) (Move, error) {
+	if err := r.in(Applying); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Applying, EventRecovering, System(), func(n *Request) { n.Phase = PhaseReading })
+	m.Events[0].Facts["journal"] = strconv.Itoa(entries)
+	return m, nil
+}
+
+// Release unlocks a request that needs attention without doing anything on the
+// routers: a person has taken it over by hand. It ends stale, with the reason.
+func (r Request) Release(now time.Time, by Actor, reason string) (Move, error) {
+	if err := r.in(NeedsAttention); err != nil {
+		return Move{}, err
+	}
+	switch {
+	case !by.Person.May(Approver, r.Plan.Intent.Site):
+		return Move{}, ErrNotAllowed
+	case reason == "":
+		return Move{}, ErrReason
+	}
+	return r.decided(now, Stale, EventReleased, by, reason), nil
+}

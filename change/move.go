@@ -1,0 +1,135 @@
+package change
+
+import (
+	"encoding/json"
+	"time"
+
+	"vpnbot/change/secret"
+)
+
+// Move is everything that one transition writes. It is committed whole or not
+// at all, and a ledger knows no other write.
+//
+// Version is that of the request as the transition read it; a ledger refuses
+// the move with ErrConflict when the stored request has moved since. Zero means
+// that the request is new. The ledger gives the request its number when it first
+// becomes pending, and fills it into the events of the move. A move with Done
+// keys that were done before is refused whole with ErrDone, so a click has its
+// effect once.
+type Move struct {
+	Request  *Request
+	Version  uint64
+	From, To State
+
+	Events      []Event
+	Journal     []Entry
+	Notices     []Notice
+	Seal        []secret.Sealed
+	Destroy     []secret.Ref
+	Inbox       []Inbound
+	Done        []string // keys of inbound deliveries that this move answers
+	Accounts    []Account
+	Reveal      *Reveal // checked by its Version like the request
+	Definitions []Definition
+	Preferences []Preference
+	Deliveries  []Delivery
+	Checkpoint  *Checkpoint
+	Facts       []Fact
+}
+
+// Entry is one line of a request's journal: what is about to be done, or was.
+type Entry struct {
+	Request string    `json:"request"` // request ID
+	At      time.Time `json:"at"`
+	Step    int       `json:"step"`
+	Mark    EntryMark `json:"mark"`
+	Note    string    `json:"note,omitempty"` // a redacted reason
+}
+
+// EntryMark is where in a step the journal stands.
+type EntryMark string
+
+// The journal's marks.
+const (
+	StepBegin   EntryMark = "begin"   // written before the router is
+	StepDone    EntryMark = "done"    // read back and equal
+	StepUnknown EntryMark = "unknown" // no answer; look before doing anything
+)
+
+// Inbound is a click, submission or command as received: parsed fields only,
+// stored before it is acknowledged.
+type Inbound struct {
+	Key  string          `json:"key"` // Slack's own identifier of the delivery
+	At   time.Time       `json:"at"`
+	Kind string          `json:"kind"`
+	From SlackID         `json:"from"`
+	Body json.RawMessage `json:"body"`
+}
+
+// Account is what the bot knows of an account that it made.
+type Account struct {
+	Site      string     `json:"site"`
+	Router    string     `json:"router"`
+	Name      string     `json:"name"`
+	Owner     PersonID   `json:"owner"`
+	Reader    PersonID   `json:"reader"`
+	Address   string     `json:"address,omitempty"`
+	Note      string     `json:"note,omitempty"`
+	Request   string     `json:"request"`
+	Number    int64      `json:"number"`
+	Created   time.Time  `json:"created"`
+	Connected *time.Time `json:"connected,omitempty"` // first session seen
+}
+
+// Definition is one version of what a tunnel or a dial-in server should be. The
+// body is decoded by vpn.
+type Definition struct {
+	DefinitionRef
+	At   time.Time       `json:"at"`
+	By   PersonID        `json:"by"`
+	Body json.RawMessage `json:"body"`
+}
+
+// Preference is what a person chose for themselves.
+type Preference struct {
+	Person   PersonID `json:"person"`
+	Language string   `json:"language"`
+}
+
+// Checkpoint is a signed statement of the trail's size and head.
+type Checkpoint struct {
+	Size uint64    `json:"size"`
+	At   time.Time `json:"at"`
+	Note []byte    `json:"note"`
+}
+
+// Fact is a small remembered value under a name, such as the digest of the
+// configuration that was last loaded.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// And returns m with the extras of n: everything but the request and reveal,
+// which m keeps.
+func (m Move) And(n Move) Move {
+	m.Events = append(m.Events, n.Events...)
+	m.Journal = append(m.Journal, n.Journal...)
+	m.Notices = append(m.Notices, n.Notices...)
+	m.Seal = append(m.Seal, n.Seal...)
+	m.Destroy = append(m.Destroy, n.Destroy...)
+	m.Inbox = append(m.Inbox, n.Inbox...)
+	m.Done = append(m.Done, n.Done...)
+	m.Accounts = append(m.Accounts, n.Accounts...)
+	m.Definitions = append(m.Definitions, n.Definitions...)
+	m.Preferences = append(m.Preferences, n.Preferences...)
+	m.Deliveries = append(m.Deliveries, n.Deliveries...)
+	m.Facts = append(m.Facts, n.Facts...)
+	if m.Reveal == nil {
+		m.Reveal = n.Reveal
+	}
+	if m.Checkpoint == nil {
+		m.Checkpoint = n.Checkpoint
+	}
+	return m
+}

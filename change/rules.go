@@ -1,0 +1,45 @@
+package change
+
+import (
+	"regexp"
+	"slices"
+)
+
+// Rule says what one kind of change needs before it may be applied.
+type Rule struct {
+	Verbs     []string   `json:"verbs,omitempty"` // empty: every verb
+	Sites     []string   `json:"sites,omitempty"` // empty: every site
+	Approvals int        `json:"approvals"`       // how many different persons
+	People    []PersonID `json:"people,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // pattern that the approver's reason must match
+}
+
+// Rules are tried in order; the first that fits decides.
+type Rules []Rule
+
+// For returns the rule for verb at site. Without a fitting rule one approval by
+// any approver is needed; a rule never lowers that.
+func (rs Rules) For(verb, site string) Rule {
+	for _, r := range rs {
+		if (len(r.Verbs) == 0 || slices.Contains(r.Verbs, verb)) && (len(r.Sites) == 0 || slices.Contains(r.Sites, site)) {
+			r.Approvals = max(r.Approvals, 1)
+			return r
+		}
+	}
+	return Rule{Approvals: 1}
+}
+
+// Names tells whether p may approve under r.
+func (r Rule) Names(p PersonID) bool {
+	return len(r.People) == 0 || slices.Contains(r.People, p)
+}
+
+// Accepts tells whether reason has the form that r asks for. A pattern that does
+// not compile accepts nothing; the configuration is checked before.
+func (r Rule) Accepts(reason string) bool {
+	if r.Reason == "" {
+		return true
+	}
+	re, err := regexp.Compile(`\A(?:` + r.Reason + `)\z`)
+	return err == nil && re.MatchString(reason)
+}

@@ -1,0 +1,137 @@
+package commands
+
+import "vpnbot/change"
+
+// Reply is an answer as data. chat renders it as Block Kit, "bot ask" as plain
+// text or JSON; nobody else makes words of it.
+type Reply struct {
+	Title change.Text `json:"title,omitzero"`
+	Tone  Tone        `json:"tone,omitempty"`
+	Parts []Part      `json:"parts,omitempty"`
+	// Share offers a button that posts the answer for everyone in the channel.
+	Share bool `json:"share,omitempty"`
+}
+
+// Tone is how a reply or paragraph is meant.
+type Tone string
+
+// The tones. The empty Tone is plain.
+const (
+	Good    Tone = "good"
+	Warning Tone = "warning"
+	Bad     Tone = "bad"
+	Hint    Tone = "hint"
+)
+
+// Part is one piece of a Reply. Exactly one field is set.
+type Part struct {
+	Paragraph *Paragraph     `json:"paragraph,omitempty"`
+	Facts     []Labelled     `json:"facts,omitempty"`
+	Table     *Table         `json:"table,omitempty"`
+	Diff      *Diff          `json:"diff,omitempty"`
+	Progress  []ProgressStep `json:"progress,omitempty"`
+	Buttons   []Button       `json:"buttons,omitempty"`
+}
+
+// Paragraph is running text.
+type Paragraph struct {
+	Tone Tone        `json:"tone,omitempty"`
+	Text change.Text `json:"text"`
+}
+
+// Labelled is a value with its name.
+type Labelled struct {
+	Label change.Text `json:"label"`
+	Value change.Text `json:"value"`
+}
+
+// Table has one head cell per column. A long table is cut by the renderer,
+// which says how many rows it left out.
+type Table struct {
+	Head []change.Text   `json:"head"`
+	Rows [][]change.Text `json:"rows"`
+}
+
+// Diff is one step of a plan: a row before and after.
+type Diff struct {
+	Step   int         `json:"step"`
+	Router string      `json:"router"`
+	Menu   string      `json:"menu"`
+	Action string      `json:"action"`
+	Row    string      `json:"row"`
+	Class  string      `json:"class"`
+	Why    change.Text `json:"why,omitzero"`
+	Lines  []DiffLine  `json:"lines"`
+}
+
+// DiffLine is one attribute. A secret shows its key mark, never itself.
+type DiffLine struct {
+	Name   string `json:"name"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// ProgressStep is one line of a list of things under way.
+type ProgressStep struct {
+	Label change.Text `json:"label"`
+	State StepState   `json:"state"`
+}
+
+// StepState is how far a ProgressStep has come.
+type StepState string
+
+// The states of a ProgressStep.
+const (
+	StepTodo    StepState = "todo"
+	StepNow     StepState = "now"
+	StepDone    StepState = "done"
+	StepFailed  StepState = "failed"
+	StepUnknown StepState = "unknown"
+)
+
+// Button asks for an Action when pressed.
+type Button struct {
+	Action  string       `json:"action"`
+	Value   string       `json:"value"`
+	Label   change.Text  `json:"label"`
+	Style   ButtonStyle  `json:"style,omitempty"`
+	Confirm *change.Text `json:"confirm,omitempty"` // asked before the press counts
+	// Form tells that the press opens a modal, so that the renderer can open it
+	// while the click's trigger still lives.
+	Form bool `json:"form,omitempty"`
+}
+
+// ButtonStyle is how a button looks.
+type ButtonStyle string
+
+// The button styles. The empty ButtonStyle is neutral.
+const (
+	Primary ButtonStyle = "primary"
+	Danger  ButtonStyle = "danger"
+)
+
+// Form is the content of a modal. Without Submit it only shows.
+type Form struct {
+	Action string      `json:"action"` // asked for on submission
+	Value  string      `json:"value"`
+	Title  change.Text `json:"title"`
+	Submit change.Text `json:"submit,omitzero"`
+	Close  change.Text `json:"close,omitzero"`
+	Parts  []Part      `json:"parts,omitempty"`
+	Fields []Field     `json:"fields,omitempty"`
+}
+
+// Field is one text input of a Form.
+type Field struct {
+	Name      string      `json:"name"`
+	Label     change.Text `json:"label"`
+	Hint      change.Text `json:"hint,omitzero"`
+	Multiline bool        `json:"multiline,omitempty"`
+	Optional  bool        `json:"optional,omitempty"`
+	MaxLength int         `json:"maxLength,omitempty"`
+}
+
+// Say returns a Part that is one paragraph.
+func Say(tone Tone, t change.Text) Part {
+	return Part{Paragraph: &Paragraph{Tone: tone, Text: t}}
+}
