@@ -133,3 +133,26 @@ func (m Move) And(n Move) Move {
 	}
 	return m
 }
+
+// Receipt is what a ledger made of a Move: the request and reveal as stored,
+// with their numbers and versions, and the size of the trail after it.
+type Receipt struct {
+	Request *Request
+	Reveal  *Reveal
+	Size    uint64
+}
+
+// Waiting is a notice that has not been delivered. Generation counts how often
+// it was renewed.
+type Waiting struct {
+	Notice     Notice    `json:"notice"`
+	Generation uint64    `json:"generation"`
+	At         time.Time `json:"at"`
+}
+
+// Filter chooses requests. The zero Filter names all of them, oldest first.
+type Filter struct {
+	States []State
+	Limit  int  // 0: a ledger's own bound
+	Newest bool // newest first
+}
