@@ -156,3 +156,22 @@ type Filter struct {
 	Limit  int  // 0: a ledger's own bound
 	Newest bool // newest first
 }
+
+// Recorded is an event with its place in the trail, counted from 1.
+type Recorded struct {
+	Seq   uint64 `json:"seq"`
+	Event Event  `json:"event"`
+}
+
+// EventFilter chooses events. The zero EventFilter names all of them, oldest
+// first.
+type EventFilter struct {
+	After   uint64 // only events behind this place
+	Since   time.Time
+	Request int64
+	Actor   PersonID
+	Site    string
+	Kinds   []EventKind
+	Limit   int
+	Newest  bool
+}
