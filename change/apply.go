@@ -47,9 +47,55 @@ func (r Request) Start(now time.Time) (Move, error) {
 	if !now.Before(r.LastApproval().Add(ApprovalLife)) {
 		return Move{}, ErrExpired
 	}
+	if err := r.intact(); err != nil {
+		return Move{}, err
+	}
 	return r.next(now, Applying, EventApplying, System(), func(n *Request) {
-		n.Started, n.Phase = now, PhaseWriting
+		n.Started, n.Phase, n.Outcome = now, PhaseWriting, Text{}
 	}), nil
+}
+
+// intact checks that the plan is the one that was approved: its digest computed
+// afresh equals the request's and that of every approval.
+func (r Request) intact() error {
+	digest, err := r.Plan.Digest()
+	if err != nil {
+		return err
+	}
+	if digest != r.Digest || r.Missing() > 0 {
+		return ErrDigest
+	}
+	for _, a := range r.Approvals {
+		if a.Digest != digest || a.Person == r.Requester {
+			return ErrDigest
+		}
+	}
+	return nil
+}
+
+// Wait notes on the card what an approved or applying request waits for. It is
+// no step: the state stays.
+func (r Request) Wait(now time.Time, why Text) (Move, error) {
+	if err := r.in(Approved, Applying); err != nil {
+		return Move{}, err
+	}
+	phase := r.Phase
+	m := r.next(now, r.State, EventWaiting, System(), func(n *Request) { n.Outcome, n.Phase = why, phase })
+	m.Events[0].Facts["why"] = why.ID
+	return m, nil
+}
+
+// Fail ends an applying request that wrote nothing, or whose writes are undone:
+// the routers hold the old rows. why is said to the requester.
+func (r Request) Fail(now time.Time, why Text) (Move, error) {
+	if err := r.in(Applying); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Reverted, EventReverted, System(), func(n *Request) { n.Outcome = why })
+	m.Events[0].Facts["why"] = why.ID
+	m.Destroy = r.Plan.SecretRefs()
+	m.Notices = append(m.Notices, r.outcome())
+	return m, nil
 }
 
 // Begin journals that step is about to be written.

@@ -21,6 +21,8 @@ const (
 	EventCancelled    EventKind = "request.cancelled"
 	EventExpired      EventKind = "request.expired"
 	EventStale        EventKind = "request.stale"
+	EventWaiting      EventKind = "request.waiting"
+	EventReverted     EventKind = "request.reverted"
 	EventApplying     EventKind = "request.applying"
 	EventStepBegin    EventKind = "step.begin"
 	EventStepDone     EventKind = "step.done"

@@ -1,0 +1,211 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vpnbot/change"
+)
+
+// How long the engine waits before it tries a router again.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = 30 * time.Second
+)
+
+// job is the work on one request. r is the request as last committed.
+type job struct {
+	e *Engine
+	r change.Request
+}
+
+// run locks the routers and does what the request's state asks for.
+func (j *job) run(ctx context.Context) error {
+	lockCtx, cancel := ctx, func() {}
+	if j.r.State == change.Approved {
+		lockCtx, cancel = context.WithDeadline(ctx, j.r.LastApproval().Add(change.ApprovalLife))
+	}
+	defer cancel()
+	release, err := j.e.locks.acquire(lockCtx, routersOf(j.r), j.r.Number)
+	if err != nil {
+		if ctx.Err() == nil {
+			return j.lapse(ctx)
+		}
+		return err
+	}
+	defer release()
+	if j.r, err = j.e.o.Ledger.Request(ctx, j.r.ID); err != nil {
+		return fmt.Errorf("reading request: %w", err)
+	}
+	switch j.r.State {
+	case change.Approved:
+		if ready, err := j.prepare(ctx); !ready || err != nil {
+			return err
+		}
+		return j.steps(ctx, nil)
+	case change.Applying:
+		return j.recover(ctx)
+	}
+	return nil // it ended while the lock was awaited
+}
+
+// commit writes m, made from j.r by a transition, and takes over the request as
+// stored.
+func (j *job) commit(ctx context.Context, m change.Move, err error) error {
+	if err != nil {
+		return err
+	}
+	receipt, err := j.e.o.Ledger.Commit(ctx, m)
+	if err != nil {
+		return fmt.Errorf("recording %s: %w", m.Events[0].Kind, err)
+	}
+	if receipt.Request != nil {
+		j.r = *receipt.Request
+	}
+	return nil
+}
+
+func (j *job) lapse(ctx context.Context) error {
+	m, err := j.r.Lapse(time.Now())
+	return j.commit(ctx, m, err)
+}
+
+// prepare checks rights and freshness and starts the request. It tells whether
+// the routers may now be written.
+func (j *job) prepare(ctx context.Context) (bool, error) {
+	if err := j.untangle(ctx); err != nil || j.r.State != change.Approved {
+		return false, err
+	}
+	if why, ok := j.rightsHold(); !ok {
+		m, err := j.r.Revoke(time.Now(), why)
+		return false, j.commit(ctx, m, err)
+	}
+	moved, ok, err := j.fresh(ctx)
+	if err != nil || j.r.State != change.Approved {
+		return false, err
+	}
+	if !ok {
+		m, err := j.r.Overtake(time.Now(), moved)
+		return false, j.commit(ctx, m, err)
+	}
+	m, err := j.r.Start(time.Now())
+	if errors.Is(err, change.ErrExpired) {
+		return false, j.lapse(ctx)
+	}
+	if errors.Is(err, change.ErrDigest) {
+		m, err = j.r.Revoke(time.Now(), change.T("apply.digest"))
+		return false, j.commit(ctx, m, err)
+	}
+	return true, j.commit(ctx, m, err)
+}
+
+// untangle waits while another request with the same subject needs attention.
+func (j *job) untangle(ctx context.Context) error {
+	for first := true; ; first = false {
+		stuck, err := j.e.o.Ledger.Requests(ctx, change.Filter{States: []change.State{change.NeedsAttention}})
+		if err != nil {
+			return fmt.Errorf("reading locks: %w", err)
+		}
+		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() })
+		if i < 0 {
+			return nil
+		}
+		if first {
+			m, err := j.r.Wait(time.Now(), change.T("apply.waitlock", "other", stuck[i].Number))
+			if err := j.commit(ctx, m, err); err != nil {
+				return err
+			}
+		}
+		if over, err := j.overdue(ctx); over || err != nil {
+			return err
+		}
+		if !pause(ctx, maxPause) {
+			return ctx.Err()
+		}
+	}
+}
+
+// overdue lapses an approved request whose time to start is over.
+func (j *job) overdue(ctx context.Context) (bool, error) {
+	if time.Now().Before(j.r.LastApproval().Add(change.ApprovalLife)) {
+		return false, nil
+	}
+	return true, j.lapse(ctx)
+}
+
+// rightsHold checks the rights of requester and approvers again.
+func (j *job) rightsHold() (change.Text, bool) {
+	site := j.r.Plan.Intent.Site
+	p, ok := j.e.o.People.Person(j.r.Requester)
+	if !ok || !p.May(change.Operator, site) {
+		return change.T("apply.norights", "person", j.r.Requester), false
+	}
+	for _, a := range j.r.Approvals {
+		p, ok := j.e.o.People.Person(a.Person)
+		if !ok || !p.May(change.Approver, site) || !j.r.Rule.Names(a.Person) {
+			return change.T("apply.norights", "person", a.Person), false
+		}
+	}
+	return change.Text{}, true
+}
+
+// fresh reads the routers again and compares. A router that does not answer is
+// tried until the approval is too old.
+func (j *job) fresh(ctx context.Context) (change.Moved, bool, error) {
+	for _, router := range routersOf(j.r) {
+		var menus []string
+		for _, o := range j.r.Plan.Seen {
+			if o.Router == router && !slices.Contains(menus, o.Query.Menu) {
+				menus = append(menus, o.Query.Menu)
+			}
+		}
+		now, err := j.read(ctx, router, menus...)
+		if err != nil || j.r.State == change.Pending {
+			return change.Moved{}, false, err
+		}
+		for _, o := range j.r.Plan.Seen {
+			if o.Router != router {
+				continue
+			}
+			if moved, differs := o.Compare(now); differs {
+				return moved, false, nil
+			}
+		}
+	}
+	return change.Moved{}, true, nil
+}
+
+// read takes a snapshot, as often as it takes. The first failure is noted on the
+// card. An approved request lapses meanwhile; an applying one waits for its
+// router, since only the router knows what it holds.
+func (j *job) read(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	wait := firstPause
+	for try := 0; ; try++ {
+		snap, err := j.e.o.Routers.Snapshot(ctx, router, menus...)
+		if err == nil {
+			return snap, nil
+		}
+		if ctx.Err() != nil {
+			return change.Snapshot{}, ctx.Err()
+		}
+		j.e.o.Log.Warn("reading router", "request", j.r.Number, "router", router, "err", err)
+		if try == 1 {
+			m, werr := j.r.Wait(time.Now(), change.T("apply.waitrouter", "router", router, "why", j.e.o.Explain(err)))
+			if err := j.commit(ctx, m, werr); err != nil {
+				return change.Snapshot{}, err
+			}
+		}
+		if j.r.State == change.Approved {
+			if over, err := j.overdue(ctx); over || err != nil {
+				return change.Snapshot{}, err
+			}
+		}
+		if !pause(ctx, wait) {
+			return change.Snapshot{}, ctx.Err()
+		}
+		wait = min(2*wait, maxPause)
+	}
+}
