@@ -64,6 +64,7 @@ type Engine struct {
 	mu      sync.Mutex // guards working; never held across a call
 	working map[string]bool
 	wg      sync.WaitGroup
+	again   chan struct{} // a worker that gave up asks for another sweep
 }
 
 // New returns an engine. Run starts it.
@@ -71,7 +72,7 @@ func New(o Options) (*Engine, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Engine{o: o, locks: newLocks(), working: map[string]bool{}}, nil
+	return &Engine{o: o, locks: newLocks(), working: map[string]bool{}, again: make(chan struct{}, 1)}, nil
 }
 
 // Run takes up what an earlier process left in the middle, then every request
@@ -90,6 +91,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-e.again:
 		case <-tick.C:
 		}
 	}
@@ -119,13 +121,25 @@ func (e *Engine) sweep(ctx context.Context) error {
 // work carries one request as far as it goes. A panic is logged and leaves the
 // request to the next sweep, which looks at the router first.
 func (e *Engine) work(ctx context.Context, id string) {
+	again := false
 	defer func() {
 		if p := recover(); p != nil {
+			// The value may hold anything; its type is enough to find the place.
 			e.o.Log.Error("applying stopped by a panic", "request", id, "err", fmt.Sprintf("%T", p))
+			again = true
+		}
+		if again {
+			pause(ctx, time.Second)
 		}
 		e.mu.Lock()
 		delete(e.working, id)
 		e.mu.Unlock()
+		if again {
+			select {
+			case e.again <- struct{}{}:
+			default: // a sweep is due already
+			}
+		}
 	}()
 	r, err := e.o.Ledger.Request(ctx, id)
 	if err == nil {
@@ -134,7 +148,7 @@ func (e *Engine) work(ctx context.Context, id string) {
 	}
 	if err != nil && ctx.Err() == nil {
 		e.o.Log.Error("applying", "request", id, "err", err)
-		pause(ctx, time.Second) // the next sweep tries again
+		again = true
 	}
 }
 
