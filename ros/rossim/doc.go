@@ -1,0 +1,26 @@
+// Package rossim is a RouterOS stand-in: a router that exists only in memory
+// and speaks the binary API of RouterOS over any net.Listener, plain or TLS.
+// Clients written by others work against it unchanged.
+//
+// A Router holds rows in menus, checks what is written into them as RouterOS
+// does, knows users, groups and their policies, writes a log, lets L2TP
+// clients dial in and can be rebooted, copied and broken on purpose (Faults).
+// Tests and the demo reach the same rows beside the wire, as an administrator
+// in WinBox would (Add, Set, Remove, Rows).
+//
+// It shares facts about menus with the client through ros/schema, and no code:
+// its wire codec is its own, so that the two can disagree.
+//
+// # Not modelled
+//
+// IPsec negotiation (the ipsec menus are plain tables; only the pre-shared key
+// of a dial-in client is compared), traffic, counters, routing, firewall
+// effects, scripts and the scheduler (rows only), RADIUS, certificates as
+// rows with meaning, safe mode, /export, /execute, /ping, the console's find
+// and where expressions, licence limits, IPv6 dial-in. print follow, follow-only
+// and interval are refused; /listen is answered. Time zones: the clock is UTC.
+//
+// What the sources of the facts leave open is a choice here: texts of rarely
+// seen failures, the .about texts, and the order in which a pool hands out
+// its addresses (lowest free first).
+package rossim

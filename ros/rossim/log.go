@@ -1,0 +1,79 @@
+package rossim
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vpnbot/ros/schema"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// stamp is the router's time as it prints dates since 7.10.
+func (s *state) stamp() string { return s.now().UTC().Format(time.DateTime) }
+
+// log writes a row into memory when a logging rule asks for its topics.
+func (s *state) log(topics, message string) {
+	if !s.logged(strings.Split(topics, ",")) {
+		return
+	}
+	m := s.prof.menus["/log"]
+	rec := &record{home: m, id: s.newID(m), vals: schema.Row{
+		"time": s.stamp(), "topics": topics, "message": message, "buffer": "memory",
+	}}
+	s.insert(rec, nil)
+	limit := s.memoryLines()
+	if over := len(s.tables["/log"]) - limit; over > 0 {
+		s.tables["/log"] = slices.Clone(s.tables["/log"][over:])
+	}
+}
+
+func (s *state) memoryLines() int {
+	for _, r := range s.tables["/system/logging/action"] {
+		if n, err := strconv.Atoi(r.vals["memory-lines"]); err == nil && r.name() == "memory" {
+			return max(n, 1)
+		}
+	}
+	return 1000
+}
+
+// logged tells whether a rule with action memory matches: every topic of the
+// rule is among the row's, none of its negated ones is.
+func (s *state) logged(topics []string) bool {
+	return slices.ContainsFunc(s.tables["/system/logging"], func(r *record) bool {
+		if r.vals["disabled"] == "true" || r.vals["action"] != "memory" {
+			return false
+		}
+		for want := range strings.SplitSeq(r.vals["topics"], ",") {
+			no, negated := strings.CutPrefix(want, "!")
+			if slices.Contains(topics, no) == negated {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// logWrite tells the log who changed what, as routers since 7.13 do: with the
+// transport and the source.
+func (s *state) logWrite(a account, done []touched) {
+	for _, t := range done {
+		path := t.rec.home.path
+		if path == "/log" || path == "/user/active" || path == "/ppp/active" {
+			continue
+		}
+		object := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", " ")
+		for _, p := range []string{"ip ", "system ", "interface "} {
+			if rest, ok := strings.CutPrefix(object, p); ok {
+				object = rest
+				break
+			}
+		}
+		if name := t.rec.name(); name != "" && t.rec.home.list {
+			object += " <" + name + ">"
+		}
+		s.log("system,info", object+" "+t.verb+" by "+a.via+":"+a.name+"@"+a.from)
+	}
+}

@@ -1,0 +1,153 @@
+package rossim
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"vpnbot/ros/schema"
+)
+
+// Options says what router to play. The zero value is a router of the default
+// profile called MikroTik.
+type Options struct {
+	Name    string        // /system/identity
+	Profile string        // RouterOS version; ProfileDefault when empty
+	Latency time.Duration // time between a command's arrival and its execution
+	// PrintMasks says whether print hides secrets unless show-sensitive is
+	// given: "yes", "no", or "auto" (the default), which is yes from 7.21.
+	PrintMasks string
+	Log        *slog.Logger
+}
+
+// Router is one simulated router. It is made by New or Clone and ends with
+// Close. All methods may be called at any time from any goroutine.
+type Router struct {
+	opts Options
+	prof *profile
+	log  *slog.Logger
+
+	mu     sync.Mutex // guards what follows; never held across I/O or a wait
+	st     *state
+	faults Faults
+	fired  int           // faults that fired
+	writes int           // writes since New or Clone
+	counts int           // writes since SetFaults
+	logins int           // accepted logins
+	failed int           // refused logins
+	change chan struct{} // closed when faults change
+	cert   *tls.Certificate
+	conns  map[uint64]*conn
+	lis    []net.Listener
+	lastID uint64
+	closed bool
+	done   chan struct{}
+
+	wg sync.WaitGroup // every connection's goroutines and every Serve
+}
+
+// New makes a router in factory state.
+func New(o Options) (*Router, error) {
+	if o.Profile == "" {
+		o.Profile = ProfileDefault
+	}
+	if !slices.Contains([]string{"", "auto", "yes", "no"}, o.PrintMasks) {
+		return nil, fmt.Errorf("PrintMasks is %q: want auto, yes or no", o.PrintMasks)
+	}
+	p, err := loadProfile(o.Profile)
+	if err != nil {
+		return nil, err
+	}
+	r := newRouter(o, p, newState(p, time.Now()))
+	if o.Name != "" {
+		r.st.setting("/system/identity")["name"] = o.Name
+	}
+	r.st.log("system,info", "router rebooted")
+	return r, nil
+}
+
+func newRouter(o Options, p *profile, st *state) *Router {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Router{
+		opts: o, prof: p, log: o.Log, st: st, change: make(chan struct{}), conns: make(map[uint64]*conn), done: make(chan struct{}),
+	}
+}
+
+// Clone returns a router with the same configuration, sessions, log and clock
+// as this one has now. Listeners, API connections, faults and counters are not
+// copied.
+func (r *Router) Clone() *Router {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return newRouter(r.opts, r.prof, r.st.clone())
+}
+
+// Name returns what /system/identity holds.
+func (r *Router) Name() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.st.setting("/system/identity")["name"]
+}
+
+// masks tells whether print hides secrets. Callers hold r.mu.
+func (r *Router) masks() bool {
+	if r.opts.PrintMasks == "yes" || r.opts.PrintMasks == "no" {
+		return r.opts.PrintMasks == "yes"
+	}
+	v, err := schema.ParseVersion(r.prof.version)
+	return err == nil && v.Compare(schema.Version{Major: 7, Minor: 21}) >= 0
+}
+
+// Reboot ends every session and connection, gives every row a new id and
+// starts uptime again. Listeners stay.
+func (r *Router) Reboot() {
+	r.mu.Lock()
+	r.st.reboot()
+	conns := r.takeConns()
+	r.mu.Unlock()
+	for _, c := range conns {
+		c.close()
+	}
+}
+
+// Now returns the router's clock.
+func (r *Router) Now() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.st.now()
+}
+
+// SetClock sets the router's clock. Uptime does not follow it.
+func (r *Router) SetClock(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.st.moveClock(t)
+}
+
+// Logins returns how many API logins were accepted.
+func (r *Router) Logins() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.logins
+}
+
+// FailedLogins returns how many API logins were refused.
+func (r *Router) FailedLogins() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// Writes returns how many write commands came over the API and were executed,
+// refused ones included.
+func (r *Router) Writes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writes
+}

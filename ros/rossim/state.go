@@ -1,0 +1,241 @@
+package rossim
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"vpnbot/ros/schema"
+)
+
+// record is one row with what the wire does not show.
+type record struct {
+	id      string
+	home    *menu
+	vals    schema.Row // without .id
+	dynamic bool
+	builtin bool
+	since   time.Time // when a session began; uptime counts from here
+	session uint64    // the dial-in session that the row belongs to, 0 for none
+	conn    uint64    // the API session that the row stands for, 0 for none
+}
+
+func (r *record) name() string { return r.vals["name"] }
+
+func (r *record) clone() *record {
+	c := *r
+	c.vals = r.vals.Clone()
+	return &c
+}
+
+// state is everything a router remembers. Router.mu guards it.
+type state struct {
+	prof     *profile
+	tables   map[string][]*record
+	next     map[string]uint64 // next id by id space
+	sessions uint64            // dial-in sessions so far
+	booted   time.Time         // router time of the last boot
+	boots    uint64
+	skew     time.Duration // router clock minus real clock
+	watchers map[*watcher]bool
+}
+
+func newState(p *profile, now time.Time) *state {
+	s := &state{prof: p, tables: make(map[string][]*record), next: make(map[string]uint64), booted: now, watchers: make(map[*watcher]bool)}
+	for _, path := range p.paths {
+		m := p.menus[path]
+		for _, row := range m.rule.Rows {
+			rec := &record{home: m, vals: row.Clone(), builtin: m.rule.Fixed}
+			delete(rec.vals, schema.ID)
+			if rec.id = row[schema.ID]; rec.id == "" && m.list {
+				rec.id = s.newID(m)
+			}
+			s.tables[path] = append(s.tables[path], rec)
+		}
+		if !m.list && m.commands["print"] && len(s.tables[path]) == 0 {
+			s.tables[path] = []*record{{home: m, vals: schema.Row{}}}
+		}
+	}
+	return s
+}
+
+// clone copies the state without watchers and without the rows that stand for
+// API connections, since those are not copied either.
+func (s *state) clone() *state {
+	c := *s
+	c.next = maps.Clone(s.next)
+	c.watchers = make(map[*watcher]bool)
+	c.tables = make(map[string][]*record, len(s.tables))
+	for path, recs := range s.tables {
+		for _, r := range recs {
+			if r.conn == 0 {
+				c.tables[path] = append(c.tables[path], r.clone())
+			}
+		}
+	}
+	return &c
+}
+
+func (s *state) now() time.Time { return time.Now().Add(s.skew) }
+
+func (s *state) newID(m *menu) string {
+	n := max(s.next[m.space], m.rule.FirstID, 1)
+	s.next[m.space] = n + 1
+	return "*" + strings.ToUpper(strconv.FormatUint(n, 16))
+}
+
+// rows returns the records that m shows, in order. /interface shows the rows
+// of every menu that holds interfaces.
+func (s *state) rows(m *menu) []*record {
+	if m.path != "/interface" {
+		return s.tables[m.path]
+	}
+	var all []*record
+	for _, im := range s.prof.interfaces() {
+		all = append(all, s.tables[im.path]...)
+	}
+	return all
+}
+
+// find returns the record with that id or, where rows have names, that name.
+func (s *state) find(m *menu, id string) (*record, error) {
+	for _, r := range s.rows(m) {
+		if strings.HasPrefix(id, "*") && strings.EqualFold(r.id, id) {
+			return r, nil
+		}
+	}
+	if m.named() {
+		for _, r := range s.rows(m) {
+			if r.name() == id {
+				return r, nil
+			}
+		}
+	}
+	return nil, errNoItem()
+}
+
+// findAll resolves a comma list of ids and names; all must exist.
+func (s *state) findAll(m *menu, ids string) ([]*record, error) {
+	var recs []*record
+	for id := range strings.SplitSeq(ids, ",") {
+		r, err := s.find(m, id)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(recs, r) {
+			recs = append(recs, r)
+		}
+	}
+	return recs, nil
+}
+
+// exists tells whether a row of the menu at path carries that name.
+func (s *state) exists(path, name string) bool {
+	m := s.prof.menus[path]
+	return m != nil && slices.ContainsFunc(s.rows(m), func(r *record) bool { return r.name() == name })
+}
+
+// insert puts rec before the record called before, or last.
+func (s *state) insert(rec *record, before *record) {
+	path := rec.home.path
+	at := len(s.tables[path])
+	if before != nil {
+		at = slices.Index(s.tables[path], before)
+	}
+	s.tables[path] = slices.Insert(s.tables[path], at, rec)
+	s.changed(rec, false)
+}
+
+func (s *state) delete(rec *record) {
+	path := rec.home.path
+	i := slices.Index(s.tables[path], rec)
+	if i < 0 {
+		return
+	}
+	s.tables[path] = slices.Delete(slices.Clone(s.tables[path]), i, i+1)
+	s.changed(rec, true)
+}
+
+// addDynamic adds a row that the router itself makes.
+func (s *state) addDynamic(path string, vals schema.Row, session uint64) *record {
+	m := s.prof.menus[path]
+	rec := &record{home: m, id: s.newID(m), vals: vals, dynamic: true, session: session}
+	s.insert(rec, nil)
+	return rec
+}
+
+// setting returns the one row of a settings menu.
+func (s *state) setting(path string) schema.Row {
+	if recs := s.tables[path]; len(recs) > 0 {
+		return recs[0].vals
+	}
+	return schema.Row{}
+}
+
+// renumber gives every row a new id, as a boot does. Each id moves on by one
+// per boot, so that an id kept from before names another row or none.
+func (s *state) renumber() {
+	s.next = make(map[string]uint64)
+	for _, path := range s.prof.paths {
+		m := s.prof.menus[path]
+		if s.next[m.space] == 0 {
+			s.next[m.space] = max(m.rule.FirstID, 1) + s.boots
+		}
+		for i, r := range s.tables[path] {
+			if !m.list || (i < len(m.rule.Rows) && m.rule.Rows[i][schema.ID] == r.id) {
+				continue
+			}
+			r.id = s.newID(m)
+		}
+	}
+}
+
+// show returns the row as it is printed, secrets in clear.
+func (s *state) show(m *menu, rec *record) schema.Row {
+	row := make(schema.Row, len(rec.vals)+4)
+	if rec.id != "" {
+		row[schema.ID] = rec.id
+	}
+	for name, value := range rec.home.rule.Flags {
+		row[name] = value
+	}
+	for name, value := range rec.vals {
+		if name != ".about" && !m.readable[name] {
+			continue
+		}
+		row[name] = value
+	}
+	if rec.dynamic && m.readable["dynamic"] {
+		row["dynamic"] = "true"
+	}
+	if !rec.since.IsZero() && m.readable["uptime"] {
+		row["uptime"] = uptime(s.now().Sub(rec.since))
+	}
+	if m.path == "/interface" && rec.home.rule.Type != "" {
+		row["type"] = rec.home.rule.Type
+	}
+	s.compute(m, rec, row)
+	for _, name := range m.rule.Hidden {
+		delete(row, name)
+	}
+	return row
+}
+
+// compute fills in what a router works out when it is asked.
+func (s *state) compute(m *menu, rec *record, row schema.Row) {
+	switch m.path {
+	case "/system/resource":
+		row["uptime"] = uptime(s.now().Sub(s.booted))
+	case "/system/clock":
+		now := s.now().UTC()
+		row["date"], row["time"] = now.Format(time.DateOnly), now.Format(time.TimeOnly)
+	case "/ip/pool":
+		s.countPool(rec, row)
+	}
+}
+
+func uptime(d time.Duration) string {
+	return schema.FormatDuration(max(d, 0).Truncate(time.Second))
+}

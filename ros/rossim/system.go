@@ -1,0 +1,130 @@
+package rossim
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"vpnbot/ros/schema"
+)
+
+// maxValue is the longest value that a router takes, about 60 KiB.
+const maxValue = 60 << 10
+
+// flagged is what a router with a flagged configuration refuses to add or
+// enable; removing and disabling still work.
+var flagged = []string{"/system/scheduler", "/ip/ipsec/", "/interface/l2tp-"}
+
+func (s *state) deviceMode(c change) error {
+	if s.setting("/system/device-mode")["flagged"] != "true" {
+		return nil
+	}
+	guarded := slices.ContainsFunc(flagged, func(p string) bool { return strings.HasPrefix(c.menu.path, p) })
+	turnsOn := c.action == "add" || c.action == "enable" || c.values["enabled"] == "yes" || c.values["disabled"] == "no"
+	if guarded && turnsOn {
+		return errFailure("configuration flagged, check all router configuration for unauthorized changes and update device-mode")
+	}
+	return nil
+}
+
+// derive fills in the values that a router works out when a row is written.
+func (s *state) derive(m *menu, vals schema.Row) {
+	switch {
+	case m.path == "/ip/address":
+		if p, err := netip.ParsePrefix(vals["address"]); err == nil && vals["network"] == "" {
+			vals["network"] = p.Masked().Addr().String()
+		}
+		vals["actual-interface"] = vals["interface"]
+	case m.rule.Type != "" && vals["name"] == "":
+		for n := 1; ; n++ {
+			name := m.rule.Type + itoa(n)
+			if !s.exists("/interface", name) {
+				vals["name"] = name
+				return
+			}
+		}
+	}
+}
+
+// follow carries out what the written row changes elsewhere.
+func (s *state) follow(rec *record) {
+	switch rec.home.path {
+	case "/system/clock":
+		s.setClock(rec.vals)
+	case "/interface/l2tp-server/server":
+		s.l2tpPeer()
+	}
+}
+
+// setClock takes date and time out of the row, where they would stand still,
+// and moves the clock.
+func (s *state) setClock(vals schema.Row) {
+	now := s.now().UTC()
+	date, clock := vals["date"], vals["time"]
+	delete(vals, "date")
+	delete(vals, "time")
+	if date == "" {
+		date = now.Format(time.DateOnly)
+	}
+	if clock == "" {
+		clock = now.Format(time.TimeOnly)
+	}
+	if t, err := time.Parse(time.DateTime, date+" "+clock); err == nil {
+		s.moveClock(t)
+	}
+}
+
+// moveClock sets the clock. Uptime is not read from the clock, so everything
+// that counts from a moment moves with it.
+func (s *state) moveClock(t time.Time) {
+	step := t.Sub(s.now())
+	s.skew += step
+	s.booted = s.booted.Add(step)
+	for _, recs := range s.tables {
+		for _, r := range recs {
+			if !r.since.IsZero() {
+				r.since = r.since.Add(step)
+			}
+		}
+	}
+}
+
+// l2tpPeer makes or removes the dynamic peer and identity that the L2TP server
+// has while it runs with IPsec.
+func (s *state) l2tpPeer() {
+	const name = "l2tp-in-server"
+	server := s.setting("/interface/l2tp-server/server")
+	for _, path := range []string{"/ip/ipsec/identity", "/ip/ipsec/peer"} {
+		for _, r := range slices.Clone(s.tables[path]) {
+			if r.dynamic && (r.vals["peer"] == name || r.name() == name) {
+				s.delete(r)
+			}
+		}
+	}
+	if server["enabled"] != "true" || server["use-ipsec"] == "no" {
+		return
+	}
+	s.addDynamic("/ip/ipsec/peer", schema.Row{
+		"name": name, "address": "0.0.0.0/0", "passive": "true", "profile": "default", "exchange-mode": "main",
+		"send-initial-contact": "true", "disabled": "false", "responder": "true",
+	}, 0)
+	s.addDynamic("/ip/ipsec/identity", schema.Row{
+		"peer": name, "auth-method": "pre-shared-key", "remote-id": "ignore", "generate-policy": "port-strict",
+		"secret": server["ipsec-secret"], "disabled": "false",
+	}, 0)
+}
+
+// reboot drops what lives in memory only.
+func (s *state) reboot() {
+	for _, rec := range slices.Clone(s.tables["/ppp/active"]) {
+		s.endSession(rec, "reboot")
+	}
+	s.tables["/user/active"] = nil
+	s.tables["/log"] = nil
+	s.boots++
+	s.booted = s.now()
+	s.l2tpPeer()
+	s.renumber()
+	s.log("system,info", "router rebooted")
+}

@@ -1,0 +1,389 @@
+package rossim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"vpnbot/ros/schema"
+)
+
+// change is what a write asks for, from the wire or from beside it.
+type change struct {
+	menu   *menu
+	action string
+	ids    string     // .id or numbers
+	values schema.Row // attribute → value
+	unset  []string
+	before string // place-before or destination
+	copy   string // copy-from
+}
+
+// touched is one row that a write has changed, for the log.
+type touched struct {
+	rec  *record
+	verb string
+}
+
+// apply checks and executes a change. It returns the id of an added row.
+func (s *state) apply(c change) (string, []touched, error) {
+	if err := s.deviceMode(c); err != nil {
+		return "", nil, err
+	}
+	switch c.action {
+	case "add":
+		rec, err := s.add(c)
+		if err != nil {
+			return "", nil, err
+		}
+		return rec.id, []touched{{rec, "added"}}, nil
+	case "set", "comment", "unset":
+		return s.set(c)
+	case "enable", "disable":
+		if _, ok := c.menu.attrs["disabled"]; !ok {
+			return "", nil, errNoCommand()
+		}
+		c.values = schema.Row{"disabled": map[bool]string{true: "true", false: "false"}[c.action == "disable"]}
+		return s.set(c)
+	case "remove":
+		return s.remove(c)
+	case "move":
+		return s.move(c)
+	}
+	return "", nil, errNoCommand()
+}
+
+func (s *state) add(c change) (*record, error) {
+	vals, err := s.addValues(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := missing(c.menu, vals); err != nil {
+		return nil, err
+	}
+	if err := s.unique(c.menu, vals, nil); err != nil {
+		return nil, err
+	}
+	for name, value := range c.menu.rule.Defaults {
+		if _, ok := vals[name]; !ok {
+			vals[name] = value
+		}
+	}
+	s.derive(c.menu, vals)
+	var before *record
+	if c.before != "" {
+		if before, err = s.find(c.menu, c.before); err != nil {
+			return nil, err
+		}
+	}
+	rec := &record{home: c.menu, id: s.newID(c.menu), vals: vals}
+	s.insert(rec, before)
+	return rec, nil
+}
+
+// addValues checks the values of an add, starting from the copied row.
+func (s *state) addValues(c change) (schema.Row, error) {
+	vals := schema.Row{}
+	if c.copy != "" {
+		from, err := s.find(c.menu, c.copy)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range from.vals {
+			if _, ok := c.menu.attrs[name]; ok {
+				vals[name] = value
+			}
+		}
+	}
+	checked, err := s.check(c)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(vals, checked)
+	return vals, nil
+}
+
+// check returns the values of c in the form in which they are kept.
+func (s *state) check(c change) (schema.Row, error) {
+	vals := make(schema.Row, len(c.values))
+	for _, name := range c.values.Names() {
+		if _, ok := c.menu.attrs[name]; !ok {
+			return nil, errUnknownParameter()
+		}
+	}
+	for _, name := range c.values.Names() {
+		a := c.menu.attrs[name]
+		value := c.values[name]
+		if len(value) > maxValue {
+			return nil, errFailure("contents too long")
+		}
+		v, err := a.parse(value, c.menu.rule.Numbers)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = s.resolve(c.menu, a, v); err != nil {
+			return nil, err
+		}
+		vals[name] = v
+	}
+	return vals, nil
+}
+
+// resolve checks what only the other rows can tell: names of rows, pools,
+// policies of a group.
+func (s *state) resolve(m *menu, a attr, value string) (string, error) {
+	if a.Name == "name" && value == "" {
+		return "", errInvalid(a.Name)
+	}
+	switch a.form {
+	case "ref":
+		return s.reference(m, a, value)
+	case "pool":
+		return s.poolOrAddress(a, value)
+	case "policy":
+		return policyText(value)
+	}
+	return value, nil
+}
+
+func (s *state) reference(m *menu, a attr, value string) (string, error) {
+	if value == "" {
+		return "", errAmbiguous(a.Name)
+	}
+	names := []string{value}
+	if slices.Contains(m.rule.Lists, a.Name) {
+		names = strings.Split(value, ",")
+	}
+	for i, name := range names {
+		known := slices.ContainsFunc(a.refs, func(ref string) bool {
+			if !strings.HasPrefix(ref, "/") {
+				return ref == name
+			}
+			if strings.HasPrefix(name, "*") {
+				if rec, err := s.find(s.prof.menus[ref], name); err == nil {
+					names[i] = rec.name()
+					return true
+				}
+			}
+			return s.exists(ref, name)
+		})
+		if !known {
+			return "", errNoMatch(a.Name)
+		}
+	}
+	return strings.Join(names, ","), nil
+}
+
+func missing(m *menu, vals schema.Row) error {
+	var names []string
+	for _, name := range m.rule.Required {
+		if _, ok := vals[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		return errMissing(names)
+	}
+	return nil
+}
+
+// unique refuses a second row with the same key. Interfaces share one space of
+// names.
+func (s *state) unique(m *menu, vals schema.Row, except *record) error {
+	if len(m.rule.Unique) == 0 {
+		return nil
+	}
+	if _, ok := vals[m.rule.Unique[0]]; !ok {
+		return nil
+	}
+	others := s.tables[m.path]
+	if m.rule.Type != "" {
+		others = s.rows(s.prof.menus["/interface"])
+	}
+	for _, r := range others {
+		same := r != except && !slices.ContainsFunc(m.rule.Unique, func(k string) bool { return r.vals[k] != vals[k] })
+		if same {
+			text := m.rule.Duplicate
+			if text == "" {
+				text = "already have such entry"
+			}
+			return errFailure(text)
+		}
+	}
+	return nil
+}
+
+func (s *state) set(c change) (string, []touched, error) {
+	recs, err := s.targets(c)
+	if err != nil {
+		return "", nil, err
+	}
+	vals, err := s.check(c)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, name := range c.unset {
+		if _, ok := c.menu.attrs[name]; !ok {
+			return "", nil, errUnknownParameter()
+		}
+	}
+	var done []touched
+	for _, rec := range recs {
+		if err := s.setOne(c, rec, vals); err != nil {
+			return "", done, err
+		}
+		done = append(done, touched{rec, "changed"})
+	}
+	return "", done, nil
+}
+
+func (s *state) setOne(c change, rec *record, vals schema.Row) error {
+	if rec.dynamic && rec.home.path != "/interface" {
+		return errFailure("cannot change dynamic entry")
+	}
+	next := rec.vals.Clone()
+	maps.Copy(next, vals)
+	if c.menu.path == "/user/group" && vals["policy"] != "" {
+		next["policy"] = mergePolicy(rec.vals["policy"], c.values["policy"])
+	}
+	for _, name := range c.unset {
+		delete(next, name)
+		if def, ok := c.menu.rule.Defaults[name]; ok {
+			next[name] = def
+		}
+	}
+	if err := s.unique(rec.home, next, rec); err != nil {
+		return err
+	}
+	if err := s.keepsAdmin(rec, next); err != nil {
+		return err
+	}
+	s.derive(rec.home, next)
+	old := rec.name()
+	rec.vals = next
+	if rec.name() != old {
+		s.renamed(rec.home, old, rec.name())
+	}
+	s.changed(rec, false)
+	s.follow(rec)
+	return nil
+}
+
+// targets returns the rows that a set, remove or move names.
+func (s *state) targets(c change) ([]*record, error) {
+	if !c.menu.list {
+		return s.tables[c.menu.path][:1], nil
+	}
+	if c.ids == "" {
+		return nil, errMissing([]string{"numbers"})
+	}
+	return s.findAll(c.menu, c.ids)
+}
+
+// renamed lets every reference follow a row's new name, since a router refers
+// to rows by id.
+func (s *state) renamed(m *menu, old, name string) {
+	for _, path := range s.prof.paths {
+		for attrName, a := range s.prof.menus[path].attrs {
+			if !slices.Contains(a.refs, m.path) && !(m.space == "/interface" && slices.Contains(a.refs, "/interface")) {
+				continue
+			}
+			for _, r := range s.tables[path] {
+				if r.vals[attrName] == old {
+					r.vals[attrName] = name
+				}
+			}
+		}
+	}
+}
+
+func (s *state) remove(c change) (string, []touched, error) {
+	recs, err := s.targets(c)
+	if err != nil {
+		return "", nil, err
+	}
+	var done []touched
+	for _, rec := range recs {
+		if err := s.removable(c.menu, rec); err != nil {
+			return "", done, err
+		}
+		s.drop(rec)
+		done = append(done, touched{rec, "removed"})
+	}
+	return "", done, nil
+}
+
+func (s *state) removable(m *menu, rec *record) error {
+	if rec.builtin {
+		return errFailure("not allowed to remove")
+	}
+	if rec.dynamic && !sessionMenu(m.path) {
+		return errFailure("not allowed to remove")
+	}
+	if m.rule.InUse != "" && s.referenced(m, rec.name()) {
+		return errFailure(m.rule.InUse)
+	}
+	return s.keepsAdmin(rec, nil)
+}
+
+// sessionMenu tells whether removing a row of the menu ends a session.
+func sessionMenu(path string) bool { return path == "/ppp/active" || path == "/user/active" }
+
+// drop removes a row and lets references to it dangle as ids, which is how a
+// router prints them.
+func (s *state) drop(rec *record) {
+	if rec.home.path == "/ppp/active" {
+		s.endSession(rec, "nas-request")
+		return
+	}
+	s.delete(rec)
+	if rec.home.named() && rec.name() != "" && rec.id != "" {
+		s.renamed(rec.home, rec.name(), rec.id)
+	}
+	s.follow(rec)
+}
+
+func (s *state) referenced(m *menu, name string) bool {
+	for _, path := range s.prof.paths {
+		for attrName, a := range s.prof.menus[path].attrs {
+			if !slices.Contains(a.refs, m.path) {
+				continue
+			}
+			if slices.ContainsFunc(s.tables[path], func(r *record) bool { return r.vals[attrName] == name }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *state) move(c change) (string, []touched, error) {
+	if !c.menu.ordered {
+		return "", nil, errNoCommand()
+	}
+	recs, err := s.targets(c)
+	if err != nil {
+		return "", nil, err
+	}
+	var before *record
+	if c.before != "" {
+		if before, err = s.find(c.menu, c.before); err != nil {
+			return "", nil, err
+		}
+		if slices.Contains(recs, before) {
+			return "", nil, nil
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(s.tables[c.menu.path]), func(r *record) bool { return slices.Contains(recs, r) })
+	at := len(rest)
+	if before != nil {
+		at = slices.Index(rest, before)
+	}
+	s.tables[c.menu.path] = slices.Insert(rest, at, recs...)
+	var done []touched
+	for _, r := range recs {
+		s.changed(r, false)
+		done = append(done, touched{r, "moved"})
+	}
+	return "", done, nil
+}
