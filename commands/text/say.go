@@ -1,0 +1,73 @@
+package text
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+
+	"vpnbot/change"
+)
+
+// Style is how values look where the words go. A nil function writes plainly.
+type Style struct {
+	Time   func(time.Time) string
+	Person func(change.PersonID) string
+	Escape func(string) string // for strings that came from somebody else
+}
+
+// Say returns t in lang. A language that the catalog lacks is served in English;
+// a message that it lacks is named in brackets, so that a mistake shows instead
+// of a gap.
+func (c *Catalog) Say(lang string, t change.Text, style Style) string {
+	if t.IsZero() {
+		return ""
+	}
+	names, ok := c.args[t.ID]
+	if !ok {
+		return style.escape("[" + t.ID + "]")
+	}
+	localizer := c.localizers[lang]
+	if localizer == nil {
+		localizer = c.localizers[English]
+	}
+	data := make(map[string]string, len(names))
+	config := &i18n.LocalizeConfig{MessageID: t.ID, TemplateData: data}
+	for _, name := range names {
+		v := t.Args[name]
+		data[name] = c.value(lang, v, style)
+		if name == "count" && v.Num != nil {
+			config.PluralCount = int(*v.Num)
+		}
+	}
+	words, err := localizer.Localize(config)
+	if words == "" && err != nil {
+		return style.escape("[" + t.ID + "]")
+	}
+	return words
+}
+
+func (c *Catalog) value(lang string, v change.Value, style Style) string {
+	switch {
+	case v.Text != nil:
+		return c.Say(lang, *v.Text, style)
+	case v.Num != nil:
+		return strconv.FormatInt(*v.Num, 10)
+	case v.Time != nil && style.Time != nil:
+		return style.Time(*v.Time)
+	case v.Time != nil:
+		return v.Time.Format("2006-01-02 15:04 UTC")
+	case v.Person != "" && style.Person != nil:
+		return style.Person(v.Person)
+	case v.Person != "":
+		return style.escape(string(v.Person))
+	}
+	return style.escape(v.Str)
+}
+
+func (s Style) escape(text string) string {
+	if s.Escape == nil {
+		return text
+	}
+	return s.Escape(text)
+}
