@@ -16,10 +16,12 @@
 package schema
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // ID is the attribute that carries a row's id, "*1F". It lives until the next
@@ -127,7 +129,8 @@ func (m Menu) Same(name, a, b string) bool {
 }
 
 // Stable returns the part of r that a state digest covers: known and unknown
-// attributes in canonical form, without id, secrets and volatile values.
+// attributes in canonical form, without id, secrets and volatile values. Bytes
+// that are no UTF-8 are written in hex, so that they survive being stored.
 func (m Menu) Stable(r Row) Row {
 	s := make(Row, len(r))
 	for name, value := range r {
@@ -140,6 +143,9 @@ func (m Menu) Stable(r Row) Row {
 		}
 		if ok {
 			value = a.Canonical(value)
+		}
+		if !utf8.ValidString(value) {
+			value = "0x" + hex.EncodeToString([]byte(value))
 		}
 		s[name] = value
 	}

@@ -1,0 +1,11 @@
+// Package vpn holds the estate as plain data: sites, their routers, LAN prefixes
+// and WANs, and the definitions of dial-in servers. It plans changes as pure
+// functions of an intent, a definition and what the routers hold now.
+//
+// A planner returns a change.Plan or a *Refusal: one sentence and one hint for
+// the person who asked, as data. Any other error means that the planner was
+// called with too little to plan from.
+//
+// A site is found by its name or by one of its aliases. Names compare without
+// regard to case; Unicode normalisation is the caller's.
+package vpn
