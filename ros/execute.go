@@ -1,0 +1,147 @@
+package ros
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vpnbot/change"
+	"vpnbot/change/secret"
+	"vpnbot/ros/schema"
+)
+
+// Vault opens sealed secrets.
+type Vault interface {
+	Open(ctx context.Context, ref secret.Ref) (secret.Secret, error)
+}
+
+// Execute sends one step of request. The step's row is found by what it is
+// (Match); an add whose row exists already is refused. Failures are *StepError:
+// with ErrUnknownOutcome inside, the write may have happened; with any other
+// error inside, it has not.
+func (f *Fleet) Execute(ctx context.Context, router string, request int64, step change.Step, vault Vault) error {
+	fail := func(err error) error {
+		return &StepError{Router: router, Step: step.ID, Menu: step.Menu, Action: step.Action, Err: err}
+	}
+	if err := admit(router, step); err != nil {
+		return fail(err)
+	}
+	r, ctx, leave, err := f.enter(ctx, router)
+	if err != nil {
+		return fail(err)
+	}
+	defer leave()
+	err = r.write.use(ctx, func(s *session) error {
+		return r.write.execute(ctx, s, request, step, vault)
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// admit is the gate of every write: the allow-list first, then what the schema
+// says about secrets.
+func admit(router string, step change.Step) error {
+	if err := schema.Allowed(step.Menu, step.Action, written(step)); err != nil {
+		return err
+	}
+	menu, ok := schema.Lookup(step.Menu)
+	if !ok {
+		return fmt.Errorf("%w: menu %s is not in the schema", ErrStep, step.Menu)
+	}
+	if step.Router != router {
+		return fmt.Errorf("%w: it is for router %q", ErrStep, step.Router)
+	}
+	secrets := menu.Secrets()
+	for name := range step.After {
+		if slices.Contains(secrets, name) {
+			return fmt.Errorf("%w: secret attribute %s in clear", ErrStep, name)
+		}
+	}
+	for name := range step.Secrets {
+		if !slices.Contains(secrets, name) {
+			return fmt.Errorf("%w: attribute %s is no secret", ErrStep, name)
+		}
+	}
+	if len(step.Match) == 0 && !menu.Singleton {
+		return fmt.Errorf("%w: nothing to find the row by", ErrStep)
+	}
+	return nil
+}
+
+// written returns the names of the attributes that the step writes or clears.
+func written(step change.Step) []string {
+	names := step.After.Names()
+	for name := range step.Secrets {
+		names = append(names, name)
+	}
+	return append(names, cleared(step)...)
+}
+
+// cleared returns the attributes that a set takes away: those of Before that
+// After lacks.
+func cleared(step change.Step) []string {
+	var names []string
+	if step.Action == schema.Change {
+		for _, name := range step.Before.Names() {
+			if _, kept := step.After[name]; !kept {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// execute finds the row and writes. The read before the write also proves that
+// a session which lay idle is alive.
+func (p *pool) execute(ctx context.Context, s *session, request int64, step change.Step, vault Vault) error {
+	id, err := p.find(ctx, s, step)
+	if err != nil {
+		return err
+	}
+	c, err := render(ctx, request, step, id, vault)
+	if err != nil {
+		return err
+	}
+	a, err := p.run(ctx, s, c)
+	if err == nil {
+		return nil
+	}
+	trap, trapped := errors.AsType[*TrapError](err)
+	switch {
+	case trapped && trap.Kind != KindInterrupted, !trapped && !a.sent:
+		return err // answered, or cut off before its end: not executed
+	}
+	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+}
+
+// find returns the id of the one row that the step is about; none for an add
+// and for settings.
+func (p *pool) find(ctx context.Context, s *session, step change.Step) (string, error) {
+	menu, _ := schema.Lookup(step.Menu)
+	if menu.Singleton {
+		_, err := p.print(ctx, s, step.Menu, nil)
+		return "", err
+	}
+	rows, err := p.print(ctx, s, step.Menu, append([]string{schema.ID}, step.Match.Names()...))
+	if err != nil {
+		return "", err
+	}
+	query := change.Query{Menu: step.Menu, Where: step.Match}
+	rows = slices.DeleteFunc(rows, func(row schema.Row) bool { return !query.Matches(row) })
+	switch {
+	case step.Action == schema.Add && len(rows) == 0:
+		return "", nil
+	case step.Action == schema.Add:
+		return "", ErrRowExists
+	case len(rows) == 0:
+		return "", ErrNoRow
+	case len(rows) > 1:
+		return "", fmt.Errorf("%w: %d", ErrManyRows, len(rows))
+	case rows[0][schema.ID] == "":
+		return "", fmt.Errorf("%w: row without id", ErrProtocol)
+	}
+	return rows[0][schema.ID], nil
+}

@@ -1,0 +1,219 @@
+package ros
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	routeros "github.com/go-routeros/routeros/v3"
+)
+
+// maxAge bounds the life of a session: RouterOS fixes a session's rights at
+// login, so rights that were taken away go with the session.
+const maxAge = 6 * time.Hour
+
+// pool holds the sessions of one login on one router: at most cap(slots), the
+// one used last given out first, the others left to end by themselves.
+type pool struct {
+	router  Router
+	login   Login
+	tls     *tls.Config // nil: plain
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	log     *slog.Logger
+	timeout time.Duration
+	idle    time.Duration // how long an unused session stays open
+	count   *counters
+	breaker breaker
+	slots   chan struct{} // held by who uses a session or opens one
+
+	mu    sync.Mutex // never held while waiting
+	rest  []*resting
+	ended bool
+}
+
+// resting is an unused session and the timer that closes it.
+type resting struct {
+	session *session
+	timer   *time.Timer
+}
+
+// use runs f with a session. When the session was used before and the
+// connection turns out to be gone, f runs once more on a new one: so f may do
+// anything but write, or must not return errStale once it has written.
+func (p *pool) use(ctx context.Context, f func(*session) error) error {
+	wait, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-wait.Done():
+		if ctx.Err() != nil {
+			return stopped(ctx.Err())
+		}
+		return fmt.Errorf("%w: every connection is in use", ErrTimeout)
+	}
+	s := p.take()
+	if s != nil {
+		err := p.serve(s, f)
+		if !s.broken || ctx.Err() != nil || !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnknownOutcome) {
+			return err
+		}
+	}
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	return p.serve(s, f)
+}
+
+// serve runs f and puts the session back when it is still good.
+func (p *pool) serve(s *session, f func(*session) error) error {
+	err := f(s)
+	if err != nil {
+		p.count.errors.Add(1)
+	}
+	p.put(s)
+	return err
+}
+
+// take returns the session that was used last, or nil.
+func (p *pool) take() *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.rest) > 0 {
+		r := p.rest[len(p.rest)-1]
+		p.rest = p.rest[:len(p.rest)-1]
+		r.timer.Stop()
+		if time.Since(r.session.opened) < maxAge {
+			r.session.reused = true
+			return r.session
+		}
+		p.drop(r.session)
+	}
+	return nil
+}
+
+// put keeps s for the next caller, unless it is broken.
+func (p *pool) put(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.broken || p.ended {
+		p.drop(s)
+		return
+	}
+	r := &resting{session: s}
+	r.timer = time.AfterFunc(p.idle, func() { p.expire(r) })
+	p.rest = append(p.rest, r)
+}
+
+// expire closes a session that nobody used for long.
+func (p *pool) expire(r *resting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.rest, r); i >= 0 {
+		p.rest = slices.Delete(p.rest, i, i+1)
+		p.drop(r.session)
+	}
+}
+
+// drop closes s, which is in no list any more.
+func (p *pool) drop(s *session) {
+	s.close()
+	p.count.open.Add(-1)
+}
+
+// end closes the unused sessions and lets no session rest any more.
+func (p *pool) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	for _, r := range p.rest {
+		r.timer.Stop()
+		p.drop(r.session)
+	}
+	p.rest = nil
+}
+
+// open makes a new session unless the breaker forbids it.
+func (p *pool) open(ctx context.Context) (*session, error) {
+	if err := p.breaker.check(time.Now()); err != nil {
+		return nil, err
+	}
+	return p.openNow(ctx)
+}
+
+// openNow makes a new session whatever the breaker says, and tells it the
+// outcome.
+func (p *pool) openNow(ctx context.Context) (*session, error) {
+	s, err := p.connect(ctx)
+	switch {
+	case err == nil:
+		p.breaker.passed()
+		p.count.open.Add(1)
+		p.log.Info("logged in to router", "router", p.router.Name, "user", p.login.User)
+	case errors.Is(err, context.Canceled):
+	default:
+		p.count.errors.Add(1)
+		p.breaker.failed(err, time.Now())
+		p.log.Warn("no session with router", "router", p.router.Name, "user", p.login.User, "err", err)
+	}
+	return s, err
+}
+
+// connect dials, verifies the certificate and logs in, all within the timeout.
+func (p *pool) connect(ctx context.Context) (*session, error) {
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	raw, err := p.dial(limited, "tcp", p.router.Address)
+	if err != nil {
+		if limited.Err() != nil {
+			return nil, stopped(limited.Err())
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	s := &session{guard: &guard{Conn: raw, raw: raw}, opened: time.Now()}
+	if p.tls != nil {
+		conn, cert, err := handshake(limited, raw, p.tls)
+		if err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+		s.guard.Conn, s.cert = conn, cert
+	}
+	if s.client, err = routeros.NewClient(s.guard); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("preparing client: %w", err)
+	}
+	s.client.SetLogHandler(slog.DiscardHandler) // it would print passwords
+	if err := p.authenticate(limited, s); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (p *pool) authenticate(ctx context.Context, s *session) error {
+	password := p.login.Password.Expose()
+	p.count.logins.Add(1)
+	err := s.login(ctx, command{timeout: p.timeout, hide: []string{password}}, p.login.User, password)
+	if trap, ok := errors.AsType[*TrapError](err); ok {
+		return fmt.Errorf("%w: %s", ErrLogin, trap.Message)
+	}
+	return err
+}
+
+// stopped turns the end of a context into an error of this package.
+func stopped(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
+	return err
+}
+
+func isProtocol(err error) bool { return errors.Is(err, ErrProtocol) }

@@ -1,0 +1,245 @@
+package ros
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	routeros "github.com/go-routeros/routeros/v3"
+
+	"vpnbot/ros/schema"
+)
+
+// session is one logged-in connection. It is used by one caller at a time.
+type session struct {
+	guard  *guard
+	client *routeros.Client
+	cert   *x509.Certificate // what the router showed; nil on a plain connection
+	opened time.Time
+	reused bool // served a command before: it may be stale
+	broken bool // closed, or to be closed
+	tag    uint64
+}
+
+// command is one sentence to send.
+type command struct {
+	words   []string
+	hide    []string // secrets among the words, kept out of errors
+	timeout time.Duration
+}
+
+// size is the length of the command on the wire.
+func (c command) size() int {
+	n := 1
+	for _, w := range c.words {
+		switch l := len(w); {
+		case l < 0x80:
+			n += 1 + l
+		case l < 0x4000:
+			n += 2 + l
+		case l < 0x200000:
+			n += 3 + l
+		default:
+			n += 4 + l
+		}
+	}
+	return n
+}
+
+// answer is what came back.
+type answer struct {
+	rows []schema.Row
+	ret  string
+	sent bool // all of the command left, so that it may have been executed
+}
+
+// run sends c and waits for its whole answer. A *TrapError leaves the session
+// usable; after every other error it is closed.
+func (s *session) run(ctx context.Context, c command) (answer, error) {
+	s.tag++
+	tag := strconv.FormatUint(s.tag, 10)
+	c.words = append(c.words[:len(c.words):len(c.words)], ".tag="+tag)
+	reply, err := s.exchange(ctx, c, func() (*routeros.Reply, error) {
+		return s.client.RunArgs(c.words)
+	})
+	a := answer{sent: s.guard.written >= c.size()}
+	if err != nil {
+		return a, err
+	}
+	if !tagged(reply, tag) {
+		s.close()
+		return a, fmt.Errorf("%w: answer to another command", ErrProtocol)
+	}
+	a.ret = reply.Done.Map["ret"]
+	a.rows = make([]schema.Row, 0, len(reply.Re))
+	for _, re := range reply.Re {
+		a.rows = append(a.rows, re.Map)
+	}
+	return a, nil
+}
+
+// login presents name and password.
+func (s *session) login(ctx context.Context, c command, name, password string) error {
+	_, err := s.exchange(ctx, c, func() (*routeros.Reply, error) {
+		return nil, s.client.Login(name, password)
+	})
+	return err
+}
+
+// exchange runs f, which talks over the guard, under the deadline of ctx and c,
+// and turns what went wrong into an error of this package. The client's own
+// error texts repeat what was received, so none is passed on.
+func (s *session) exchange(ctx context.Context, c command, f func() (*routeros.Reply, error)) (*routeros.Reply, error) {
+	if err := ctx.Err(); err != nil {
+		s.guard.written = 0
+		return nil, stopped(err)
+	}
+	if err := s.guard.begin(time.Now().Add(c.timeout)); err != nil {
+		s.close()
+		return nil, fmt.Errorf("%w: connection is closed", ErrUnreachable)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.guard.SetDeadline(time.Unix(1, 0)) })
+	reply, err := f()
+	if !stop() {
+		s.broken = true // the deadline is being moved under us: use it no more
+	}
+	if s.guard.err == nil && err != nil && len(s.guard.scan.traps) > 0 {
+		return nil, newTrap(s.guard.scan.traps, c.hide)
+	}
+	if err != nil {
+		s.close()
+		return nil, s.cause(ctx, c)
+	}
+	return reply, nil
+}
+
+// cause tells why an exchange ended without an answer.
+func (s *session) cause(ctx context.Context, c command) error {
+	g := s.guard
+	switch {
+	case g.scan.fatal != "":
+		return fmt.Errorf("%w: session ended by the router: %s", ErrUnreachable, clean(g.scan.fatal, c.hide))
+	case ctx.Err() != nil:
+		return stopped(ctx.Err())
+	case g.timedOut():
+		return fmt.Errorf("%w: nothing for %v", ErrTimeout, c.timeout)
+	case g.err == nil:
+		return fmt.Errorf("%w: malformed sentence", ErrProtocol)
+	case isProtocol(g.err):
+		return g.err
+	}
+	return fmt.Errorf("%w: connection lost", ErrUnreachable)
+}
+
+// close ends the session. It may be called more than once.
+func (s *session) close() {
+	s.broken = true
+	_ = s.client.Close() // nothing to be done about it; the descriptor is gone
+}
+
+// tagged tells whether every sentence of the reply answers the command tag.
+func tagged(reply *routeros.Reply, tag string) bool {
+	for _, re := range reply.Re {
+		if re.Tag != tag {
+			return false
+		}
+	}
+	return reply.Done.Tag == tag
+}
+
+// newTrap turns the traps of one reply into an error. The first decides what it
+// is; the others are consequences, and their words are kept.
+func newTrap(traps []trapWord, hide []string) *TrapError {
+	first := traps[0]
+	messages := make([]string, 0, len(traps))
+	for _, t := range traps {
+		messages = append(messages, clean(t.message, hide))
+	}
+	return &TrapError{
+		Category: first.category,
+		Kind:     classify(first.category, first.message),
+		Message:  strings.Join(messages, "; "),
+	}
+}
+
+// fixed holds the fixed parts of trap messages, the failure prefix left off.
+// They are matched at the beginning, since an argument that a person chose may
+// stand at the end.
+var fixed = []struct {
+	text string
+	kind Kind
+}{
+	{"no such item", KindNoItem},
+	{"no such command", KindUnknownCommand},
+	{"unknown parameter", KindUnknownParameter},
+	{"bad parameter", KindUnknownParameter},
+	{"already have", KindExists},
+	{"not enough permissions", KindPermission},
+	{"configuration flagged", KindFlagged},
+	{"not allowed by device-mode", KindFlagged},
+	{"input does not match", KindValue},
+	{"invalid value", KindValue},
+	{"value of", KindValue},
+	{"ambiguous value", KindValue},
+	{"missing value", KindValue},
+	{"contents too long", KindValue},
+	{"interrupted", KindInterrupted},
+	{"std failure: timeout", KindInterrupted},
+	{"action timed out", KindInterrupted},
+}
+
+// nameTaken holds the other forms of "row exists": the kind of row stands first.
+var nameTaken = []string{"with the same name already exists", "with such name exists", "with such name already exists"}
+
+// classify names the kind of a trap: by its category where that decides, by the
+// fixed part of its message otherwise, since most traps come without a category.
+func classify(category int, message string) Kind {
+	if category == 2 {
+		return KindInterrupted
+	}
+	message = strings.TrimPrefix(message, "failure: ")
+	kind := KindOther
+	for _, f := range fixed {
+		if strings.HasPrefix(message, f.text) {
+			kind = f.kind
+			break
+		}
+	}
+	for _, suffix := range nameTaken {
+		if kind == KindOther && strings.HasSuffix(message, suffix) {
+			kind = KindExists
+		}
+	}
+	switch {
+	case category == 0 && kind != KindNoItem && kind != KindUnknownCommand:
+		return KindOther
+	case category == 1 && kind != KindUnknownParameter:
+		return KindValue
+	}
+	return kind
+}
+
+// clean makes text of a router fit for an error: secrets replaced, control
+// characters dropped, length bounded.
+func clean(text string, hide []string) string {
+	for _, h := range hide {
+		if h != "" {
+			text = strings.ReplaceAll(text, h, "[secret]")
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	const limit = 200
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
+}
