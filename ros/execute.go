@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"vpnbot/change"
@@ -71,22 +72,28 @@ func admit(router string, step change.Step) error {
 	return nil
 }
 
-// written returns the names of the attributes that the step writes or clears.
+// written returns the names of the attributes that the step writes or clears,
+// the comment among them when it carries the generation mark.
 func written(step change.Step) []string {
-	names := step.After.Names()
-	for name := range step.Secrets {
-		names = append(names, name)
+	names := slices.AppendSeq(step.After.Names(), maps.Keys(step.Secrets))
+	if menu, _ := schema.Lookup(step.Menu); marks(menu, step) {
+		names = append(names, "comment")
 	}
 	return append(names, cleared(step)...)
 }
 
+// marks tells whether the step leaves its generation mark in a comment.
+func marks(menu schema.Menu, step change.Step) bool {
+	return menu.Comment && (step.Action == schema.Add || step.Action == schema.Change)
+}
+
 // cleared returns the attributes that a set takes away: those of Before that
-// After lacks.
+// After lacks. A comment is never cleared, since the mark stands there.
 func cleared(step change.Step) []string {
 	var names []string
 	if step.Action == schema.Change {
 		for _, name := range step.Before.Names() {
-			if _, kept := step.After[name]; !kept {
+			if _, kept := step.After[name]; !kept && name != "comment" {
 				names = append(names, name)
 			}
 		}
@@ -97,11 +104,11 @@ func cleared(step change.Step) []string {
 // execute finds the row and writes. The read before the write also proves that
 // a session which lay idle is alive.
 func (p *pool) execute(ctx context.Context, s *session, request int64, step change.Step, vault Vault) error {
-	id, err := p.find(ctx, s, step)
+	row, err := p.find(ctx, s, step)
 	if err != nil {
 		return err
 	}
-	c, err := render(ctx, request, step, id, vault)
+	c, err := render(ctx, request, step, row, vault)
 	if err != nil {
 		return err
 	}
@@ -110,38 +117,44 @@ func (p *pool) execute(ctx context.Context, s *session, request int64, step chan
 		return nil
 	}
 	trap, trapped := errors.AsType[*TrapError](err)
-	switch {
-	case trapped && trap.Kind != KindInterrupted, !trapped && !a.sent:
-		return err // answered, or cut off before its end: not executed
+	answered := trapped && trap.Kind != KindInterrupted
+	if answered || !a.sent {
+		return err // refused, or cut off before its end: not executed
 	}
 	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 }
 
-// find returns the id of the one row that the step is about; none for an add
-// and for settings.
-func (p *pool) find(ctx context.Context, s *session, step change.Step) (string, error) {
+// find returns the one row that the step is about: its id, if it is no
+// settings menu, its comment and what it was found by. An add has none.
+func (p *pool) find(ctx context.Context, s *session, step change.Step) (schema.Row, error) {
 	menu, _ := schema.Lookup(step.Menu)
-	if menu.Singleton {
-		_, err := p.print(ctx, s, step.Menu, nil)
-		return "", err
+	names := step.Match.Names()
+	if !menu.Singleton {
+		names = append(names, schema.ID)
 	}
-	rows, err := p.print(ctx, s, step.Menu, append([]string{schema.ID}, step.Match.Names()...))
+	if menu.Comment && !slices.Contains(names, "comment") {
+		names = append(names, "comment")
+	}
+	if len(names) == 0 {
+		names = nil
+	}
+	rows, err := p.print(ctx, s, step.Menu, names)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	query := change.Query{Menu: step.Menu, Where: step.Match}
 	rows = slices.DeleteFunc(rows, func(row schema.Row) bool { return !query.Matches(row) })
 	switch {
 	case step.Action == schema.Add && len(rows) == 0:
-		return "", nil
+		return nil, nil
 	case step.Action == schema.Add:
-		return "", ErrRowExists
+		return nil, ErrRowExists
 	case len(rows) == 0:
-		return "", ErrNoRow
+		return nil, ErrNoRow
 	case len(rows) > 1:
-		return "", fmt.Errorf("%w: %d", ErrManyRows, len(rows))
-	case rows[0][schema.ID] == "":
-		return "", fmt.Errorf("%w: row without id", ErrProtocol)
+		return nil, fmt.Errorf("%w: %d", ErrManyRows, len(rows))
+	case !menu.Singleton && rows[0][schema.ID] == "":
+		return nil, fmt.Errorf("%w: row without id", ErrProtocol)
 	}
-	return rows[0][schema.ID], nil
+	return rows[0], nil
 }

@@ -62,7 +62,7 @@ type Fleet struct {
 	mu      sync.Mutex // never held while waiting
 	closed  bool
 	next    int
-	cancels map[int]context.CancelFunc // of the calls under way
+	cancels map[int]context.CancelCauseFunc // of the calls under way
 	calls   sync.WaitGroup
 }
 
@@ -83,7 +83,7 @@ func New(o Options) (*Fleet, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
-	f := &Fleet{routers: map[string]*router{}, cancels: map[int]context.CancelFunc{}}
+	f := &Fleet{routers: map[string]*router{}, cancels: map[int]context.CancelCauseFunc{}}
 	for _, r := range o.Routers {
 		if _, double := f.routers[r.Name]; double || r.Name == "" {
 			return nil, fmt.Errorf("router %q: name is empty or used twice", r.Name)
@@ -143,7 +143,7 @@ func (f *Fleet) Close() {
 	f.mu.Lock()
 	f.closed = true
 	for _, cancel := range f.cancels {
-		cancel()
+		cancel(ErrClosed)
 	}
 	f.mu.Unlock()
 	f.calls.Wait()
@@ -165,13 +165,13 @@ func (f *Fleet) enter(ctx context.Context, name string) (_ *router, _ context.Co
 	if f.closed {
 		return nil, nil, nil, ErrClosed
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	f.next++
 	id := f.next
 	f.cancels[id] = cancel
 	f.calls.Add(1)
 	return r, ctx, func() {
-		cancel()
+		cancel(nil)
 		f.mu.Lock()
 		delete(f.cancels, id)
 		f.mu.Unlock()

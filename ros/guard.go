@@ -43,6 +43,7 @@ func (g *guard) Write(p []byte) (int, error) {
 		return 0, g.err
 	}
 	n, err := g.Conn.Write(p)
+	g.scan.done = false // at login the client may send a second command
 	g.written += n
 	g.err = err
 	return n, err

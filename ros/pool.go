@@ -43,9 +43,9 @@ type resting struct {
 	timer   *time.Timer
 }
 
-// use runs f with a session. When the session was used before and the
-// connection turns out to be gone, f runs once more on a new one: so f may do
-// anything but write, or must not return errStale once it has written.
+// use runs f with a session. When the session lay idle before and its
+// connection turns out to be gone, f runs once more on a new one. So a write in
+// f that may have happened must end in ErrUnknownOutcome.
 func (p *pool) use(ctx context.Context, f func(*session) error) error {
 	wait, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -54,14 +54,15 @@ func (p *pool) use(ctx context.Context, f func(*session) error) error {
 		defer func() { <-p.slots }()
 	case <-wait.Done():
 		if ctx.Err() != nil {
-			return stopped(ctx.Err())
+			return stopped(ctx)
 		}
 		return fmt.Errorf("%w: every connection is in use", ErrTimeout)
 	}
 	s := p.take()
 	if s != nil {
 		err := p.serve(s, f)
-		if !s.broken || ctx.Err() != nil || !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnknownOutcome) {
+		lost := errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrUnknownOutcome)
+		if !lost || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -75,9 +76,6 @@ func (p *pool) use(ctx context.Context, f func(*session) error) error {
 // serve runs f and puts the session back when it is still good.
 func (p *pool) serve(s *session, f func(*session) error) error {
 	err := f(s)
-	if err != nil {
-		p.count.errors.Add(1)
-	}
 	p.put(s)
 	return err
 }
@@ -91,7 +89,6 @@ func (p *pool) take() *session {
 		p.rest = p.rest[:len(p.rest)-1]
 		r.timer.Stop()
 		if time.Since(r.session.opened) < maxAge {
-			r.session.reused = true
 			return r.session
 		}
 		p.drop(r.session)
@@ -157,7 +154,7 @@ func (p *pool) openNow(ctx context.Context) (*session, error) {
 		p.breaker.passed()
 		p.count.open.Add(1)
 		p.log.Info("logged in to router", "router", p.router.Name, "user", p.login.User)
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil: // the caller's doing, not the router's
 	default:
 		p.count.errors.Add(1)
 		p.breaker.failed(err, time.Now())
@@ -172,8 +169,8 @@ func (p *pool) connect(ctx context.Context) (*session, error) {
 	defer cancel()
 	raw, err := p.dial(limited, "tcp", p.router.Address)
 	if err != nil {
-		if limited.Err() != nil {
-			return nil, stopped(limited.Err())
+		if ctx.Err() != nil {
+			return nil, stopped(ctx)
 		}
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -191,29 +188,19 @@ func (p *pool) connect(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("preparing client: %w", err)
 	}
 	s.client.SetLogHandler(slog.DiscardHandler) // it would print passwords
-	if err := p.authenticate(limited, s); err != nil {
+	p.count.logins.Add(1)
+	if err := s.login(limited, p.login, p.timeout); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (p *pool) authenticate(ctx context.Context, s *session) error {
-	password := p.login.Password.Expose()
-	p.count.logins.Add(1)
-	err := s.login(ctx, command{timeout: p.timeout, hide: []string{password}}, p.login.User, password)
-	if trap, ok := errors.AsType[*TrapError](err); ok {
-		return fmt.Errorf("%w: %s", ErrLogin, trap.Message)
-	}
-	return err
-}
-
-// stopped turns the end of a context into an error of this package.
-func stopped(err error) error {
+// stopped tells why ctx has ended: time is over, or somebody ended it.
+func stopped(ctx context.Context) error {
+	err := context.Cause(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
 	return err
 }
-
-func isProtocol(err error) bool { return errors.Is(err, ErrProtocol) }

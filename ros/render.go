@@ -10,13 +10,12 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// render makes the sentence of a step. It is the one place of this package that
-// opens secrets; they leave it in the sentence, towards the router.
-func render(ctx context.Context, request int64, step change.Step, id string, vault Vault) (command, error) {
-	menu, _ := schema.Lookup(step.Menu)
+// render makes the sentence of a step on row. It is the one place of this
+// package that opens secrets; they leave it in the sentence, towards the router.
+func render(ctx context.Context, request int64, step change.Step, row schema.Row, vault Vault) (command, error) {
 	c := command{words: []string{step.Menu + "/" + string(step.Action)}}
-	if id != "" {
-		c.words = append(c.words, "="+schema.ID+"="+id)
+	if id := row[schema.ID]; id != "" {
+		c.words = append(c.words, word(schema.ID, id))
 	}
 	switch step.Action {
 	case schema.Remove, schema.Enable, schema.Disable:
@@ -26,10 +25,14 @@ func render(ctx context.Context, request int64, step change.Step, id string, vau
 		return command{}, fmt.Errorf("%w: action %s has no sentence", ErrStep, step.Action)
 	}
 	for _, name := range cleared(step) {
-		c.words = append(c.words, "=!"+name+"=")
+		c.words = append(c.words, word("!"+name, ""))
 	}
-	for name, value := range marked(menu, request, step) {
-		c.words = append(c.words, "="+name+"="+value)
+	if len(step.Secrets) > 0 && vault == nil {
+		return command{}, fmt.Errorf("%w: no vault to open its secrets", ErrStep)
+	}
+	values := marked(request, step, row)
+	for _, name := range values.Names() {
+		c.words = append(c.words, word(name, values[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.Secrets)) {
 		s, err := vault.Open(ctx, step.Secrets[name])
@@ -39,27 +42,26 @@ func render(ctx context.Context, request int64, step change.Step, id string, vau
 		if s.Empty() {
 			return command{}, fmt.Errorf("%w: secret %s is empty", ErrStep, name)
 		}
-		c.words = append(c.words, "="+name+"="+s.Expose())
+		c.words = append(c.words, word(name, s.Expose()))
 		c.hide = append(c.hide, s.Expose())
 	}
 	return c, nil
 }
 
-// marked yields the attributes in alphabetical order, the comment with the
-// step's generation mark where the menu has comments.
-func marked(menu schema.Menu, request int64, step change.Step) func(yield func(string, string) bool) {
-	row := step.After.Clone()
-	if row == nil {
-		row = schema.Row{}
-	}
-	if menu.Comment {
-		row["comment"] = change.Mark(row["comment"], request, step.ID)
-	}
-	return func(yield func(string, string) bool) {
-		for _, name := range row.Names() {
-			if !yield(name, row[name]) {
-				return
-			}
+func word(name, value string) string { return "=" + name + "=" + value }
+
+// marked returns the attributes to write. Where rows have comments, the step's
+// generation mark goes to the end of the new comment, or of the one that row
+// has when the step brings none.
+func marked(request int64, step change.Step, row schema.Row) schema.Row {
+	values := make(schema.Row, len(step.After)+1)
+	maps.Copy(values, step.After)
+	if menu, _ := schema.Lookup(step.Menu); marks(menu, step) {
+		comment, given := step.After["comment"]
+		if !given {
+			comment = row["comment"]
 		}
+		values["comment"] = change.Mark(comment, request, step.ID)
 	}
+	return values
 }

@@ -1,7 +1,9 @@
 package ros
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +15,9 @@ const (
 	maxWords = 256
 	maxReply = 16 << 20
 	maxTraps = 8
+
+	maxMessage = 4 << 10 // of a failure; a longer one is dropped
+	maxTag     = 32      // our tags are decimal numbers
 )
 
 // scanner follows the framing of replies: length prefixes, words, sentences. It
@@ -30,9 +35,12 @@ type scanner struct {
 	head   string // first word of the current sentence
 	buf    []byte // current word, when it is kept
 	keep   bool
-	trap   []string   // words of the current !trap or !fatal
+	trap   []string   // words of the current !trap
 	traps  []trapWord // failures in the order they came
-	fatal  string     // words of a !fatal
+	fatal  string     // last word of a !fatal
+	tag    string     // of the current sentence
+	tags   []string   // the different tags seen since reset, "" for none
+	done   bool       // the sentence that ends an answer was seen
 }
 
 // trapWord is one !trap: its category (-1: none) and message.
@@ -51,6 +59,9 @@ func (s *scanner) feed(p []byte) error {
 		return fmt.Errorf("%w: reply of more than %d bytes", ErrProtocol, maxReply)
 	}
 	for len(p) > 0 {
+		if s.done {
+			return fmt.Errorf("%w: bytes behind the end of an answer", ErrProtocol)
+		}
 		if s.left > 0 {
 			n := min(s.left, len(p))
 			if s.keep {
@@ -91,8 +102,9 @@ func (s *scanner) length() error {
 		return nil
 	}
 	s.left, s.buf = n, s.buf[:0]
-	// The head tells what follows; the rest of a failure is kept, rows are not.
-	s.keep = (s.words == 0 && n <= len("!trap  ")) || (s.failing() && n <= 4<<10)
+	// The head tells what follows; words of failures and tags are kept, a tag
+	// being a short word. Values of rows are not.
+	s.keep = n <= maxTag || (s.failing() && n <= maxMessage)
 	return nil
 }
 
@@ -128,14 +140,25 @@ func (s *scanner) word() {
 	if !s.keep {
 		return
 	}
-	switch text := string(s.buf); {
-	case s.words == 1:
-		s.head = text
-	case s.head == "!fatal":
-		s.fatal = strings.TrimPrefix(text, "=message=")
-	default:
-		s.trap = append(s.trap, text)
+	if s.words == 1 {
+		s.head = string(s.buf)
+		return
 	}
+	if tag, ok := bytes.CutPrefix(s.buf, []byte(".tag=")); ok {
+		s.tag = string(tag)
+		return
+	}
+	switch s.head {
+	case "!fatal":
+		s.fatal = strings.TrimPrefix(string(s.buf), "=message=")
+	case "!trap":
+		s.trap = append(s.trap, string(s.buf))
+	}
+}
+
+// answers tells whether everything that came since reset carries tag.
+func (s *scanner) answers(tag string) bool {
+	return len(s.tags) == 1 && s.tags[0] == tag
 }
 
 // sentence ends the current sentence.
@@ -154,5 +177,9 @@ func (s *scanner) sentence() {
 		}
 		s.traps = append(s.traps, t)
 	}
-	s.words, s.head, s.trap, s.keep = 0, "", nil, false
+	if s.words > 0 && !slices.Contains(s.tags, s.tag) && len(s.tags) < 2 {
+		s.tags = append(s.tags, s.tag)
+	}
+	s.done = s.head == "!done"
+	s.words, s.head, s.trap, s.tag, s.keep = 0, "", nil, "", false
 }

@@ -3,6 +3,7 @@ package ros
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,7 +21,6 @@ type session struct {
 	client *routeros.Client
 	cert   *x509.Certificate // what the router showed; nil on a plain connection
 	opened time.Time
-	reused bool // served a command before: it may be stale
 	broken bool // closed, or to be closed
 	tag    uint64
 }
@@ -28,6 +28,7 @@ type session struct {
 // command is one sentence to send.
 type command struct {
 	words   []string
+	tag     string   // which every sentence of the answer repeats; empty at login
 	hide    []string // secrets among the words, kept out of errors
 	timeout time.Duration
 }
@@ -53,7 +54,6 @@ func (c command) size() int {
 // answer is what came back.
 type answer struct {
 	rows []schema.Row
-	ret  string
 	sent bool // all of the command left, so that it may have been executed
 }
 
@@ -61,8 +61,8 @@ type answer struct {
 // usable; after every other error it is closed.
 func (s *session) run(ctx context.Context, c command) (answer, error) {
 	s.tag++
-	tag := strconv.FormatUint(s.tag, 10)
-	c.words = append(c.words[:len(c.words):len(c.words)], ".tag="+tag)
+	c.tag = strconv.FormatUint(s.tag, 10)
+	c.words = append(c.words[:len(c.words):len(c.words)], ".tag="+c.tag)
 	reply, err := s.exchange(ctx, c, func() (*routeros.Reply, error) {
 		return s.client.RunArgs(c.words)
 	})
@@ -70,11 +70,6 @@ func (s *session) run(ctx context.Context, c command) (answer, error) {
 	if err != nil {
 		return a, err
 	}
-	if !tagged(reply, tag) {
-		s.close()
-		return a, fmt.Errorf("%w: answer to another command", ErrProtocol)
-	}
-	a.ret = reply.Done.Map["ret"]
 	a.rows = make([]schema.Row, 0, len(reply.Re))
 	for _, re := range reply.Re {
 		a.rows = append(a.rows, re.Map)
@@ -82,11 +77,17 @@ func (s *session) run(ctx context.Context, c command) (answer, error) {
 	return a, nil
 }
 
-// login presents name and password.
-func (s *session) login(ctx context.Context, c command, name, password string) error {
+// login presents name and password. A trap is ErrLogin, even when the router
+// hangs up right behind it.
+func (s *session) login(ctx context.Context, l Login, timeout time.Duration) error {
+	password := l.Password.Expose()
+	c := command{timeout: timeout, hide: []string{password}}
 	_, err := s.exchange(ctx, c, func() (*routeros.Reply, error) {
-		return nil, s.client.Login(name, password)
+		return nil, s.client.Login(l.User, password)
 	})
+	if traps := s.guard.scan.traps; err != nil && len(traps) > 0 {
+		return fmt.Errorf("%w: %s", ErrLogin, newTrap(traps, c.hide).Message)
+	}
 	return err
 }
 
@@ -94,9 +95,9 @@ func (s *session) login(ctx context.Context, c command, name, password string) e
 // and turns what went wrong into an error of this package. The client's own
 // error texts repeat what was received, so none is passed on.
 func (s *session) exchange(ctx context.Context, c command, f func() (*routeros.Reply, error)) (*routeros.Reply, error) {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		s.guard.written = 0
-		return nil, stopped(err)
+		return nil, stopped(ctx)
 	}
 	if err := s.guard.begin(time.Now().Add(c.timeout)); err != nil {
 		s.close()
@@ -107,14 +108,26 @@ func (s *session) exchange(ctx context.Context, c command, f func() (*routeros.R
 	if !stop() {
 		s.broken = true // the deadline is being moved under us: use it no more
 	}
-	if s.guard.err == nil && err != nil && len(s.guard.scan.traps) > 0 {
-		return nil, newTrap(s.guard.scan.traps, c.hide)
-	}
-	if err != nil {
+	trapped := isTrap(err)
+	if err != nil && !trapped {
 		s.close()
 		return nil, s.cause(ctx, c)
 	}
+	if !s.guard.scan.answers(c.tag) {
+		s.close()
+		return nil, fmt.Errorf("%w: answer to another command", ErrProtocol)
+	}
+	if trapped {
+		return nil, newTrap(s.guard.scan.traps, c.hide)
+	}
 	return reply, nil
+}
+
+// isTrap tells whether err stands for a complete answer with a trap in it: the
+// client returns it only after the sentence that ends the answer.
+func isTrap(err error) bool {
+	device, ok := errors.AsType[*routeros.DeviceError](err)
+	return ok && device.Sentence.Word == "!trap"
 }
 
 // cause tells why an exchange ended without an answer.
@@ -124,12 +137,12 @@ func (s *session) cause(ctx context.Context, c command) error {
 	case g.scan.fatal != "":
 		return fmt.Errorf("%w: session ended by the router: %s", ErrUnreachable, clean(g.scan.fatal, c.hide))
 	case ctx.Err() != nil:
-		return stopped(ctx.Err())
+		return stopped(ctx)
 	case g.timedOut():
-		return fmt.Errorf("%w: nothing for %v", ErrTimeout, c.timeout)
+		return fmt.Errorf("%w: no answer within %v", ErrTimeout, c.timeout)
 	case g.err == nil:
 		return fmt.Errorf("%w: malformed sentence", ErrProtocol)
-	case isProtocol(g.err):
+	case errors.Is(g.err, ErrProtocol):
 		return g.err
 	}
 	return fmt.Errorf("%w: connection lost", ErrUnreachable)
@@ -139,16 +152,6 @@ func (s *session) cause(ctx context.Context, c command) error {
 func (s *session) close() {
 	s.broken = true
 	_ = s.client.Close() // nothing to be done about it; the descriptor is gone
-}
-
-// tagged tells whether every sentence of the reply answers the command tag.
-func tagged(reply *routeros.Reply, tag string) bool {
-	for _, re := range reply.Re {
-		if re.Tag != tag {
-			return false
-		}
-	}
-	return reply.Done.Tag == tag
 }
 
 // newTrap turns the traps of one reply into an error. The first decides what it

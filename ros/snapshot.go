@@ -83,8 +83,8 @@ func readAll(ctx context.Context, p *pool, paths []string) (map[string][]schema.
 		})
 	}
 	group.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, stopped(ctx)
 	}
 	return tables, nil
 }
@@ -128,8 +128,12 @@ func (p *pool) run(ctx context.Context, s *session, c command) (answer, error) {
 	c.timeout = p.timeout
 	p.count.commands.Add(1)
 	a, err := s.run(ctx, c)
-	if _, trap := errors.AsType[*TrapError](err); err == nil || trap {
+	_, trapped := errors.AsType[*TrapError](err)
+	switch {
+	case err == nil || trapped:
 		p.count.answered.Store(time.Now().UnixNano())
+	case ctx.Err() == nil:
+		p.count.errors.Add(1)
 	}
 	return a, err
 }

@@ -17,7 +17,7 @@ type RouterStats struct {
 	Router   string
 	Commands uint64 // sentences sent, logins not among them
 	Logins   uint64 // attempts
-	Errors   uint64 // calls and connections that failed
+	Errors   uint64 // connections and commands that ended without an answer
 	Open     int64  // connections open now
 	Answered time.Time
 	Resting  error // why no connection is tried just now; nil: none is held back

@@ -85,7 +85,7 @@ func handshake(ctx context.Context, raw net.Conn, config *tls.Config) (*tls.Conn
 		case errors.Is(err, ErrCertificate):
 			return nil, nil, err
 		case ctx.Err() != nil:
-			return nil, nil, stopped(ctx.Err())
+			return nil, nil, stopped(ctx)
 		case errors.Is(err, noCertificate):
 			return nil, nil, fmt.Errorf("%w: the router offers none (is one set for api-ssl?)", ErrCertificate)
 		}
