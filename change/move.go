@@ -135,11 +135,14 @@ func (m Move) And(n Move) Move {
 }
 
 // Receipt is what a ledger made of a Move: the request and reveal as stored,
-// with their numbers and versions, and the size of the trail after it.
+// with their numbers and versions, and the size of the trail after it. Stored
+// names the deliveries of Move.Inbox that had not been seen before: one that is
+// delivered again is not stored again.
 type Receipt struct {
 	Request *Request
 	Reveal  *Reveal
 	Size    uint64
+	Stored  []string
 }
 
 // Waiting is a notice that has not been delivered. Generation counts how often

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"crypto/sha256"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -72,12 +71,12 @@ func (s *Signer) GoString() string { return s.String() }
 // Sign states that the trail had head h at the time now.
 func (s *Signer) Sign(now time.Time, h Head) (change.Checkpoint, error) {
 	text := fmt.Sprintf("%s\n%d\n%s\nat %s\n", s.name, h.Size,
-		base64.StdEncoding.EncodeToString(h.Hash[:]), now.UTC().Format(time.RFC3339))
+		base64.StdEncoding.EncodeToString(h.Hash[:]), now.UTC().Format(time.RFC3339Nano))
 	b, err := note.Sign(&note.Note{Text: text}, noteSigner{s})
 	if err != nil {
 		return change.Checkpoint{}, fmt.Errorf("signing checkpoint: %w", err)
 	}
-	return change.Checkpoint{Size: h.Size, At: now.UTC().Truncate(time.Second), Note: b}, nil
+	return change.Checkpoint{Size: h.Size, At: now.UTC(), Note: b}, nil
 }
 
 // noteSigner is the note package's view of a Signer.
@@ -149,7 +148,7 @@ func parse(text string) (Statement, error) {
 		return Statement{}, fmt.Errorf("%w: hash %q", ErrCheckpoint, lines[2])
 	}
 	at, ok := strings.CutPrefix(lines[3], "at ")
-	if s.At, err = time.Parse(time.RFC3339, at); err != nil || !ok {
+	if s.At, err = time.Parse(time.RFC3339Nano, at); err != nil || !ok {
 		return Statement{}, fmt.Errorf("%w: time %q", ErrCheckpoint, lines[3])
 	}
 	s.Head = Head{Size: size, Hash: Hash(hash)}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"vpnbot/change"
+)
+
+func definitionKey(ref change.DefinitionRef) []byte {
+	return binary.BigEndian.AppendUint32(joined(ref.Kind, ref.Name, ""), uint32(ref.Version))
+}
+
+// latestDefinition returns the highest version of a definition, and whether
+// there is one.
+func latestDefinition(b *bbolt.Bucket, kind, name string) (change.Definition, bool, error) {
+	var d change.Definition
+	found := false
+	err := each(b, joined(kind, name, ""), func(_ []byte, v change.Definition) (bool, error) {
+		d, found = v, true
+		return true, nil
+	})
+	return d, found, err
+}
+
+// Definition returns the latest version of a definition.
+func (s *Store) Definition(ctx context.Context, kind, name string) (change.Definition, error) {
+	var d change.Definition
+	err := s.view(ctx, func(tx *bbolt.Tx) error {
+		b, err := bucket(tx, bucketDefinitions)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if d, ok, err = latestDefinition(b, kind, name); err == nil && !ok {
+			err = change.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return change.Definition{}, fmt.Errorf("definition %s %s: %w", kind, name, err)
+	}
+	return d, nil
+}
+
+// Definitions returns the latest version of every definition, by kind and name.
+func (s *Store) Definitions(ctx context.Context) ([]change.Definition, error) {
+	all, err := list[change.Definition](ctx, s, bucketDefinitions, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var out []change.Definition
+	for _, d := range all {
+		if n := len(out); n > 0 && out[n-1].Kind == d.Kind && out[n-1].Name == d.Name {
+			out[n-1] = d
+			continue
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}

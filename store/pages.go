@@ -1,0 +1,331 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"os"
+)
+
+// The layout of a bbolt file, version 2. A page begins with id (8 bytes), flags
+// (2), count (2) and overflow (4); a page with overflow n is n+1 pages long.
+const (
+	pageHeader   = 16
+	elementSize  = 16
+	metaSize     = 64
+	metaMagic    = 0xED0CDAED
+	metaVersion  = 2
+	bucketHeader = 16
+
+	flagBranch   = 0x01
+	flagLeaf     = 0x02
+	flagFreelist = 0x10
+
+	elementBucket = 0x01
+	noFreelist    = ^uint64(0)
+	manyFree      = 0xFFFF // the real count is in the first element
+)
+
+var native = binary.NativeEndian
+
+// meta is the part of a meta page that a check needs.
+type meta struct {
+	pageSize             int64
+	root, freelist, high uint64
+	txid                 uint64
+}
+
+// readMeta returns the meta page at offset when it is valid.
+func readMeta(f *os.File, offset int64) (meta, bool) {
+	b := make([]byte, metaSize)
+	if _, err := f.ReadAt(b, offset+pageHeader); err != nil {
+		return meta{}, false
+	}
+	sum := fnv.New64a()
+	sum.Write(b[:metaSize-8])
+	if native.Uint32(b) != metaMagic || native.Uint32(b[4:]) != metaVersion || native.Uint64(b[56:]) != sum.Sum64() {
+		return meta{}, false
+	}
+	m := meta{
+		pageSize: int64(native.Uint32(b[8:])), root: native.Uint64(b[16:]),
+		freelist: native.Uint64(b[32:]), high: native.Uint64(b[40:]), txid: native.Uint64(b[48:]),
+	}
+	return m, m.pageSize >= 1024 && m.pageSize <= 64<<20
+}
+
+// findMetas returns the valid meta pages, the one in force first. The second is
+// where bbolt looks when the first was torn by a crash.
+func findMetas(f *os.File, size int64) []meta {
+	var pageSize int64
+	if m, ok := readMeta(f, 0); ok {
+		pageSize = m.pageSize
+	}
+	for i := 0; i <= 14 && pageSize == 0; i++ {
+		pos := int64(1024) << i
+		if pos >= size-1024 {
+			break
+		}
+		if m, ok := readMeta(f, pos); ok {
+			pageSize = m.pageSize
+		}
+	}
+	var found []meta
+	for _, offset := range []int64{0, pageSize} {
+		if m, ok := readMeta(f, offset); ok && m.pageSize == pageSize {
+			found = append(found, m)
+		}
+		if pageSize == 0 {
+			break
+		}
+	}
+	if len(found) == 2 && found[1].txid > found[0].txid {
+		found[0], found[1] = found[1], found[0]
+	}
+	return found
+}
+
+// checkFile reads the whole file and returns an error that wraps ErrDamaged when
+// bbolt could stumble over it or a record is not what was written, and ErrNewer
+// when a newer program wrote it. It writes nothing.
+func checkFile(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("checking: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: not a regular file", ErrDamaged)
+	}
+	metas := findMetas(f, info.Size())
+	if len(metas) == 0 {
+		return fmt.Errorf("%w: no valid head page in %d bytes", ErrDamaged, info.Size())
+	}
+	m := metas[0]
+	if pages := uint64(info.Size() / m.pageSize); m.high > pages {
+		return fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, pages, m.high)
+	}
+	c := &checker{f: f, meta: m, seen: make(map[uint64]bool)}
+	err = c.subtree(m.root, span{}, "", 0)
+	if c.format > format {
+		return fmt.Errorf("%w: its format is %d, known is %d", ErrNewer, c.format, format)
+	}
+	if err == nil {
+		err = c.freelist()
+	}
+	if err == nil && c.format == 0 {
+		err = fmt.Errorf("no format record")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// checker walks the tree of pages.
+type checker struct {
+	f      *os.File
+	meta   meta
+	seen   map[uint64]bool
+	format int
+}
+
+// span are the keys that a subtree may hold: from lo on, below hi. A nil bound
+// is none.
+type span struct{ lo, hi []byte }
+
+// node is where an element list stands, with the name of its bucket.
+type node struct {
+	b      []byte // page from its header on
+	count  int
+	leaf   bool
+	keys   span
+	bucket string
+	depth  int
+}
+
+// maxDepth is far above any tree that fits in a file.
+const maxDepth = 40
+
+func (c *checker) subtree(id uint64, keys span, bucket string, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("page %d: too deep", id)
+	}
+	b, err := c.read(id)
+	if err != nil {
+		return err
+	}
+	flags := native.Uint16(b[8:])
+	if flags != flagLeaf && flags != flagBranch {
+		return fmt.Errorf("page %d: flags %#x", id, flags)
+	}
+	n := node{b: b, count: int(native.Uint16(b[10:])), leaf: flags == flagLeaf, keys: keys, bucket: bucket, depth: depth}
+	if !n.leaf && n.count == 0 {
+		return fmt.Errorf("page %d: empty branch", id)
+	}
+	if err := c.elements(n); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// read returns a page with its overflow and takes it as visited.
+func (c *checker) read(id uint64) ([]byte, error) {
+	head := make([]byte, pageHeader)
+	if id < 2 || id >= c.meta.high {
+		return nil, fmt.Errorf("page %d: outside the file", id)
+	}
+	if _, err := c.f.ReadAt(head, int64(id)*c.meta.pageSize); err != nil {
+		return nil, fmt.Errorf("page %d: %w", id, err)
+	}
+	over := uint64(native.Uint32(head[12:]))
+	if native.Uint64(head) != id || id+over >= c.meta.high {
+		return nil, fmt.Errorf("page %d: wrong header", id)
+	}
+	for p := id; p <= id+over; p++ {
+		if c.seen[p] {
+			return nil, fmt.Errorf("page %d: used twice", p)
+		}
+		c.seen[p] = true
+	}
+	b := make([]byte, int64(over+1)*c.meta.pageSize)
+	if _, err := c.f.ReadAt(b, int64(id)*c.meta.pageSize); err != nil {
+		return nil, fmt.Errorf("page %d: %w", id, err)
+	}
+	return b, nil
+}
+
+func (c *checker) elements(n node) error {
+	if pageHeader+n.count*elementSize > len(n.b) {
+		return fmt.Errorf("%d elements do not fit", n.count)
+	}
+	var last []byte
+	for i := range n.count {
+		key, value, child, err := n.element(i)
+		if err != nil {
+			return fmt.Errorf("element %d: %w", i, err)
+		}
+		switch {
+		case i > 0 && bytes.Compare(last, key) >= 0,
+			n.keys.lo != nil && bytes.Compare(key, n.keys.lo) < 0,
+			n.keys.hi != nil && bytes.Compare(key, n.keys.hi) >= 0:
+			return fmt.Errorf("element %d: out of order", i)
+		}
+		last = key
+		if n.leaf {
+			err = c.leaf(n, i, key, value)
+		} else {
+			keys := span{key, n.keys.hi}
+			if i+1 < n.count {
+				if keys.hi, _, _, err = n.element(i + 1); err != nil {
+					return fmt.Errorf("element %d: %w", i+1, err)
+				}
+			}
+			err = c.subtree(child, keys, n.bucket, n.depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// element returns key and value of element i of a leaf, key and child of one of
+// a branch.
+func (n node) element(i int) (key, value []byte, child uint64, err error) {
+	at := pageHeader + i*elementSize
+	e := n.b[at:]
+	pos, ksize, vsize := uint64(native.Uint32(e)), uint64(native.Uint32(e[4:])), uint64(0)
+	if n.leaf {
+		pos, ksize, vsize = uint64(native.Uint32(e[4:])), uint64(native.Uint32(e[8:])), uint64(native.Uint32(e[12:]))
+	} else {
+		child = native.Uint64(e[8:])
+	}
+	from := uint64(at) + pos
+	if ksize == 0 || pos < uint64((n.count-i)*elementSize) || from+ksize+vsize > uint64(len(n.b)) {
+		return nil, nil, 0, fmt.Errorf("points outside its page")
+	}
+	return n.b[from : from+ksize], n.b[from+ksize : from+ksize+vsize], child, nil
+}
+
+// leaf checks one record, or goes down into a bucket.
+func (c *checker) leaf(n node, i int, key, value []byte) error {
+	flags := native.Uint32(n.b[pageHeader+i*elementSize:])
+	switch {
+	case flags == elementBucket && n.bucket == "":
+		return c.bucket(string(key), value, n.depth)
+	case flags != 0 || n.bucket == "":
+		return fmt.Errorf("record %q: not where it belongs", key)
+	}
+	_, err := unwrap(key, value)
+	if n.bucket == bucketLedger && bytes.Equal(key, formatKey) && len(value) > sumSize {
+		// A newer format may have another checksum; its number comes first.
+		_ = json.Unmarshal(value[sumSize:], &c.format)
+		if err != nil && c.format <= format {
+			c.format = 0
+		}
+	}
+	return err
+}
+
+func (c *checker) bucket(name string, value []byte, depth int) error {
+	if len(value) < bucketHeader {
+		return fmt.Errorf("bucket %q: cut short", name)
+	}
+	if root := native.Uint64(value); root != 0 {
+		if err := c.subtree(root, span{}, name, depth+1); err != nil {
+			return fmt.Errorf("bucket %q: %w", name, err)
+		}
+		return nil
+	}
+	b := value[bucketHeader:] // a small bucket stands in its parent's leaf
+	if len(b) < pageHeader || native.Uint16(b[8:]) != flagLeaf {
+		return fmt.Errorf("bucket %q: no page in it", name)
+	}
+	n := node{b: b, count: int(native.Uint16(b[10:])), leaf: true, bucket: name, depth: depth + 1}
+	if err := c.elements(n); err != nil {
+		return fmt.Errorf("bucket %q: %w", name, err)
+	}
+	return nil
+}
+
+// freelist checks that no page that is in use is called free.
+func (c *checker) freelist() error {
+	if c.meta.freelist == noFreelist {
+		return nil
+	}
+	ids, err := c.freeIDs(c.meta.freelist)
+	if err != nil {
+		return err
+	}
+	last := uint64(0)
+	for _, id := range ids {
+		if id <= last || id < 2 || id >= c.meta.high || c.seen[id] {
+			return fmt.Errorf("free list: page %d is in use, unknown or named twice", id)
+		}
+		last = id
+	}
+	return nil
+}
+
+func (c *checker) freeIDs(page uint64) ([]uint64, error) {
+	b, err := c.read(page)
+	if err != nil {
+		return nil, fmt.Errorf("free list: %w", err)
+	}
+	if native.Uint16(b[8:]) != flagFreelist {
+		return nil, fmt.Errorf("free list: flags %#x", native.Uint16(b[8:]))
+	}
+	count, list := uint64(native.Uint16(b[10:])), b[pageHeader:]
+	if count == manyFree {
+		count, list = native.Uint64(list), list[8:]
+	}
+	if count > uint64(len(list)/8) {
+		return nil, fmt.Errorf("free list: %d pages do not fit", count)
+	}
+	ids := make([]uint64, count)
+	for i := range ids {
+		ids[i] = native.Uint64(list[i*8:])
+	}
+	return ids, nil
+}
