@@ -1,0 +1,204 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+
+	"vpnbot/change"
+	"vpnbot/change/secret"
+	"vpnbot/vpn"
+)
+
+// adduser plans a new account and shows the plan to its requester.
+func (s *Service) adduser(ctx context.Context, c *call) (Reply, error) {
+	intent, err := s.accountIntent(ctx, c)
+	if err != nil {
+		return Reply{}, err
+	}
+	return s.propose(ctx, c, intent, c.Args["yes"] != "")
+}
+
+// accountIntent builds the intent from the words.
+func (s *Service) accountIntent(ctx context.Context, c *call) (change.Intent, error) {
+	site, err := s.targetSite(ctx, c)
+	if err != nil {
+		return change.Intent{}, err
+	}
+	c.site = site
+	if !c.Actor.Person.May(change.Operator, site) {
+		return change.Intent{}, change.ErrNotAllowed
+	}
+	account := change.AccountIntent{Name: c.Args["name"], Address: c.Args["address"], Note: c.Args["note"]}
+	if word := c.Args["handover"]; word != "" {
+		p, err := s.mentioned(ctx, c, word)
+		if err != nil {
+			return change.Intent{}, err
+		}
+		if !p.May(change.Operator, site) {
+			return change.Intent{}, bad("adduser.handover")
+		}
+		account.Handover = p.ID
+	}
+	if account.Owner, err = s.owner(ctx, c, account.Handover != ""); err != nil {
+		return change.Intent{}, err
+	}
+	return change.Intent{Verb: "adduser", Site: site, Account: &account}, nil
+}
+
+// targetSite returns the site that was named, or the only one that has a dial-in
+// server.
+func (s *Service) targetSite(ctx context.Context, c *call) (string, error) {
+	if c.site != "" {
+		return c.site, nil
+	}
+	var defined []string
+	for _, site := range s.o.Estate.Sites {
+		_, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, site.Name)
+		switch {
+		case err == nil:
+			defined = append(defined, site.Name)
+		case !errors.Is(err, change.ErrNotFound):
+			return "", err
+		}
+	}
+	switch len(defined) {
+	case 1:
+		return defined[0], nil
+	case 0:
+		return "", bad("adduser.nosite")
+	}
+	return "", &ParseError{change.T("adduser.whichsite"), change.T("adduser.whichsite.hint", "sites", strings.Join(defined, ", "))}
+}
+
+// owner returns the person whom the account is for. Somebody outside Slack can
+// be named only when an operator hands the credentials over.
+func (s *Service) owner(ctx context.Context, c *call, outside bool) (change.PersonID, error) {
+	word := c.Args["for"]
+	if strings.HasPrefix(word, "@") {
+		p, err := s.mentioned(ctx, c, word)
+		return p.ID, err
+	}
+	if !outside {
+		return "", bad("parse.person", "what", "--for")
+	}
+	return change.PersonID(outsidePrefix + word), nil
+}
+
+// outsidePrefix begins the PersonID of an owner who is not in Slack.
+const outsidePrefix = "outside:"
+
+// mentioned returns the person whom "@U0123" names in the caller's workspace.
+func (s *Service) mentioned(ctx context.Context, c *call, word string) (change.Person, error) {
+	if c.Actor.Slack == nil {
+		return change.Person{}, bad("refuse.terminal")
+	}
+	id := change.SlackID{Team: c.Actor.Slack.Team, User: strings.TrimPrefix(word, "@")}
+	if s.o.Members != nil {
+		if err := s.o.Members.Member(ctx, id); err != nil {
+			return change.Person{}, err
+		}
+	}
+	return s.o.People.Slack(id), nil
+}
+
+// propose plans intent, stores the draft and shows it; with submit it becomes a
+// request at once.
+func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, submit bool) (Reply, error) {
+	same, err := s.sameSubject(ctx, intent)
+	if err != nil {
+		return Reply{}, err
+	}
+	plan, sealed, err := s.plan(ctx, intent)
+	if err != nil {
+		return Reply{}, err
+	}
+	rule := s.o.Rules.For(intent.Verb, intent.Site)
+	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !submit {
+		receipt, err := s.commit(ctx, c, m)
+		if err != nil {
+			return Reply{}, err
+		}
+		return preview(*cmp.Or(receipt.Request, m.Request), same), nil
+	}
+	// The delivery is done with the second commit: after a death in between it
+	// is carried out again, and the draft expires.
+	receipt, err := s.o.Ledger.Commit(ctx, m)
+	if err != nil {
+		return Reply{}, err
+	}
+	draft := cmp.Or(receipt.Request, m.Request)
+	r, err := s.move(ctx, c, draft.ID, func(r change.Request) (change.Move, error) { return r.Submit(c.now, c.Actor) })
+	if err != nil {
+		return Reply{}, err
+	}
+	return submitted(r), nil
+}
+
+// sameSubject returns the open requests about what intent is about. One that
+// needs attention locks its subject.
+func (s *Service) sameSubject(ctx context.Context, intent change.Intent) ([]change.Request, error) {
+	subject := change.Request{Plan: change.Plan{Intent: intent}}.Subject()
+	open, err := s.o.Ledger.Requests(ctx, change.Filter{States: openStates()})
+	if err != nil {
+		return nil, err
+	}
+	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) })
+	for _, r := range open {
+		if r.State == change.NeedsAttention {
+			return nil, &ParseError{
+				change.T("refuse.locked", "number", r.Number), change.T("refuse.locked.hint", "number", r.Number),
+			}
+		}
+	}
+	return open, nil
+}
+
+// openStates are those of requests that somebody still waits for.
+func openStates() []change.State {
+	return []change.State{change.Pending, change.Approved, change.Applying, change.NeedsAttention}
+}
+
+// plan reads the router and computes the plan. The password that it makes is
+// sealed before anything else is done with it.
+func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
+	def, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, intent.Site)
+	if errors.Is(err, change.ErrNotFound) {
+		return change.Plan{}, nil, vpn.NoDefinition(intent.Site)
+	}
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	dialin, err := vpn.DecodeDialIn(def)
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	site, err := s.siteNamed(intent.Site)
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	snapshot, err := s.o.Routers.Snapshot(ctx, dialin.Router, vpn.AccountMenus()...)
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	password := secret.Password()
+	sealed := s.o.Key.Seal(secret.NewRef(), password)
+	plan, err := vpn.PlanAddAccount(vpn.AddAccount{
+		Intent: intent, Site: site, Definition: def.DefinitionRef, DialIn: dialin, Snapshot: snapshot,
+		Password: sealed.Ref, Mark: s.o.Key.Mark("password", password),
+	})
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	return plan, []secret.Sealed{sealed}, nil
+}
+
+// newID makes the name of a new request.
+func newID() string { return strings.ToLower(rand.Text()[:16]) }

@@ -1,0 +1,210 @@
+package commands
+
+import (
+	"errors"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"vpnbot/change"
+	"vpnbot/commands/text"
+	"vpnbot/vpn"
+)
+
+const (
+	maxName = 64
+	maxText = 200
+)
+
+// read checks that w fits slot and returns the value in its one form.
+func (s Slot) read(w word) (string, *ParseError) {
+	folded := strings.TrimSpace(w.fold())
+	if w.user != "" && s.Kind != PersonValue && s.Kind != OwnerValue {
+		return "", bad("parse.mention", "what", s.Shown)
+	}
+	switch s.Kind {
+	case NameValue:
+		return readName(folded)
+	case SiteValue:
+		return readSite(folded)
+	case PersonValue, OwnerValue:
+		return s.readPerson(w)
+	case AddressValue:
+		return readAddress(folded)
+	case TextValue:
+		return readText(strings.TrimSpace(w.raw))
+	case NumberValue:
+		return readNumber(folded)
+	case SinceValue:
+		return readSince(folded)
+	case EventValue:
+		return readEvent(strings.ToLower(folded))
+	case VerbValue:
+		return readVerb(folded)
+	case LanguageValue:
+		return readLanguage(strings.ToLower(folded))
+	case ReleaseValue:
+		if f := strings.ToLower(folded); f == "release" || f == "解除" || f == "解除鎖定" {
+			return "release", nil
+		}
+		return "", bad("parse.release")
+	case SwitchValue:
+	}
+	return "", bad("parse.extra", "verb", s.Name)
+}
+
+// bad makes the problem whose messages are id and id.hint.
+func bad(id string, pairs ...any) *ParseError {
+	return &ParseError{change.T(id, pairs...), change.T(id + ".hint")}
+}
+
+// readName refuses what the planner would, so that nothing that can be no name
+// is kept.
+func readName(v string) (string, *ParseError) {
+	if r, refused := errors.AsType[*vpn.Refusal](vpn.CheckAccountName(v)); refused {
+		return "", &ParseError{r.Text, r.Hint}
+	}
+	return v, nil
+}
+
+// dashFolder turns what phones make of a hyphen back into one.
+var dashFolder = strings.NewReplacer("‐", "-", "‑", "-", "‒", "-", "–", "-", "—", "-", "−", "-")
+
+func readSite(v string) (string, *ParseError) {
+	v = dashFolder.Replace(v)
+	if v == "" || utf8.RuneCountInString(v) > maxName || !printable(v) {
+		return "", bad("parse.site")
+	}
+	return v, nil
+}
+
+// readPerson returns "@U0123" for a mention. The name of somebody outside Slack
+// is kept as it is.
+func (s Slot) readPerson(w word) (string, *ParseError) {
+	if w.user != "" {
+		return "@" + w.user, nil
+	}
+	name := strings.TrimSpace(w.raw)
+	if s.Kind != OwnerValue || name == "" || strings.HasPrefix(name, "@") {
+		return "", bad("parse.person", "what", "--"+s.Name)
+	}
+	if utf8.RuneCountInString(name) > maxName || !printable(name) {
+		return "", bad("parse.person", "what", "--"+s.Name)
+	}
+	return name, nil
+}
+
+func readAddress(v string) (string, *ParseError) {
+	ip, err := netip.ParseAddr(v)
+	if err != nil || !ip.Is4() || ip.IsUnspecified() || ip.IsLoopback() || ip.IsMulticast() {
+		return "", bad("parse.address")
+	}
+	return ip.String(), nil
+}
+
+func readText(v string) (string, *ParseError) {
+	if v == "" || utf8.RuneCountInString(v) > maxText || !printable(v) {
+		return "", bad("parse.text")
+	}
+	return v, nil
+}
+
+func readNumber(v string) (string, *ParseError) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(v, "#"), 10, 64)
+	if err != nil || n < 1 {
+		return "", bad("parse.number")
+	}
+	return strconv.FormatInt(n, 10), nil
+}
+
+// span is a length of time as people type it.
+var span = regexp.MustCompile(`^(\d{1,4})(m|min|h|d|w|分鐘|分|小時|時|天|日|週)$`)
+
+var spanUnits = map[string]time.Duration{
+	"m": time.Minute, "min": time.Minute, "分": time.Minute, "分鐘": time.Minute,
+	"h": time.Hour, "時": time.Hour, "小時": time.Hour,
+	"d": 24 * time.Hour, "天": 24 * time.Hour, "日": 24 * time.Hour,
+	"w": 7 * 24 * time.Hour, "週": 7 * 24 * time.Hour,
+}
+
+// readSince returns a duration as Go writes it, or a date.
+func readSince(v string) (string, *ParseError) {
+	if m := span.FindStringSubmatch(strings.ToLower(v)); m != nil {
+		n, _ := strconv.Atoi(m[1]) // four digits at most
+		return (time.Duration(n) * spanUnits[m[2]]).String(), nil
+	}
+	date, err := time.Parse(time.DateOnly, strings.ReplaceAll(v, "/", "-"))
+	if err != nil {
+		return "", bad("parse.since")
+	}
+	return date.Format(time.DateOnly), nil
+}
+
+// since turns a value of readSince into a time. Dates begin in loc.
+func since(v string, now time.Time, loc *time.Location) time.Time {
+	if d, err := time.ParseDuration(v); err == nil {
+		return now.Add(-d)
+	}
+	date, err := time.ParseInLocation(time.DateOnly, v, loc)
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}
+
+// readEvent takes "refused", "request" or "request.denied".
+func readEvent(v string) (string, *ParseError) {
+	var names []string
+	for _, k := range change.EventKinds() {
+		whole := string(k)
+		part, _, _ := strings.Cut(whole, ".")
+		if v == whole || v == part {
+			return v, nil
+		}
+		names = append(names, whole, part)
+	}
+	problem := bad("parse.event")
+	if near := vpn.Nearest(v, names); near != "" {
+		problem.Hint = change.T("parse.nearest", "near", "--kind "+near)
+	}
+	return "", problem
+}
+
+func readVerb(v string) (string, *ParseError) {
+	if verb, ok := lookup(strings.TrimPrefix(v, "/")); ok {
+		return verb.Name, nil
+	}
+	problem := &ParseError{change.T("parse.verb"), change.T("parse.verb.hint")}
+	if near := nearestVerb(v); near != "" {
+		problem.Hint = change.T("parse.nearest", "near", "/vpn help "+near)
+	}
+	return "", problem
+}
+
+func readLanguage(v string) (string, *ParseError) {
+	switch v {
+	case "english", "英文", "英語":
+		return text.English, nil
+	case "chinese", "中文", "繁體中文", "國語", "台灣", "臺灣":
+		return text.Chinese, nil
+	}
+	if lang, ok := text.Language(v); ok {
+		return lang, nil
+	}
+	return "", bad("parse.language")
+}
+
+// printable refuses control characters, line breaks among them, and characters
+// that turn the reading direction.
+func printable(v string) bool {
+	for _, r := range v {
+		if r == utf8.RuneError || !(unicode.IsPrint(r) || r == '\u3000' || r == '\u00a0') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,164 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"vpnbot/change"
+)
+
+// Verb is one row of the table that is the whole grammar: parsing, rights, help
+// and documentation read it. Its words in help are the message "help.NAME".
+type Verb struct {
+	Name     string
+	Also     []string // synonyms, also in Chinese
+	Slots    []Slot   // by position
+	Flags    []Slot   // by name, anywhere
+	Need     change.Role
+	Guest    bool // a guest of the workspace may
+	Changing bool // makes or moves a request
+	Terminal bool // can be asked from the terminal of the bot's host
+
+	run func(*Service, context.Context, *call) (Reply, error)
+}
+
+// Slot is one place for a value.
+type Slot struct {
+	Name     string // key in Command.Args; for a flag what stands behind "--"
+	Also     []string
+	Kind     Kind
+	Optional bool
+	Shown    string // how usage names the value, "@PERSON"
+}
+
+// Kind is what fits a slot.
+type Kind uint8
+
+// The kinds of values.
+const (
+	NameValue    Kind = iota // an account's name
+	SiteValue                // a site's name or alias
+	PersonValue              // a mention
+	OwnerValue               // a mention, or the name of somebody outside Slack
+	AddressValue             // one IPv4 address
+	TextValue                // free text; by position it takes the rest of the line
+	NumberValue              // 42 or #42
+	SinceValue               // 7d, 24h, 2026-11-23
+	EventValue               // an event kind or the first part of one
+	VerbValue                // a verb of the table
+	LanguageValue
+	ReleaseValue // the word "release"
+	SwitchValue  // a flag without a value
+)
+
+// Verbs returns the table, in the order in which help shows it.
+func Verbs() []Verb {
+	site := Slot{Name: "site", Kind: SiteValue, Optional: true, Shown: "SITE"}
+	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
+	return []Verb{
+		{
+			Name: "adduser", Also: []string{"新增帳號", "新增使用者", "add"}, Need: change.Operator, Changing: true,
+			Slots: []Slot{{Name: "name", Kind: NameValue, Shown: "NAME"}},
+			Flags: []Slot{
+				{Name: "for", Also: []string{"給", "持有人"}, Kind: OwnerValue, Shown: "@PERSON"},
+				{Name: "site", Also: []string{"據點"}, Kind: SiteValue, Optional: true, Shown: "SITE"},
+				{Name: "address", Also: []string{"位址", "ip"}, Kind: AddressValue, Optional: true, Shown: "IP"},
+				{Name: "note", Also: []string{"備註"}, Kind: TextValue, Optional: true, Shown: "TEXT"},
+				{Name: "handover", Also: []string{"轉交"}, Kind: PersonValue, Optional: true, Shown: "@OPERATOR"},
+				{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true},
+			},
+			run: (*Service).adduser,
+		},
+		{Name: "sites", Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
+		{Name: "users", Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
+		{Name: "who", Also: []string{"在線", "連線"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).who},
+		{Name: "requests", Also: []string{"申請單"}, Need: change.Viewer, Terminal: true, run: (*Service).requests},
+		{Name: "show", Also: []string{"檢視", "查看"}, Need: change.Viewer, Terminal: true, Slots: []Slot{number}, run: (*Service).show},
+		{Name: "cancel", Also: []string{"撤回", "取消"}, Need: change.Operator, Changing: true, Slots: []Slot{number}, run: (*Service).cancel},
+		{
+			Name: "resolve", Also: []string{"處理"}, Need: change.Approver, Changing: true,
+			Slots: []Slot{number, {Name: "how", Kind: ReleaseValue, Shown: "release"}, {Name: "reason", Kind: TextValue, Shown: "REASON"}},
+			run:   (*Service).resolve,
+		},
+		{Name: "locks", Also: []string{"鎖定"}, Need: change.Viewer, Terminal: true, run: (*Service).locks},
+		{
+			Name: "audit", Also: []string{"稽核", "紀錄"}, Need: change.Viewer, Terminal: true,
+			Flags: []Slot{
+				{Name: "request", Also: []string{"申請單"}, Kind: NumberValue, Optional: true, Shown: "N"},
+				{Name: "actor", Also: []string{"人員"}, Kind: PersonValue, Optional: true, Shown: "@PERSON"},
+				{Name: "kind", Also: []string{"種類"}, Kind: EventValue, Optional: true, Shown: "KIND"},
+				{Name: "site", Also: []string{"據點"}, Kind: SiteValue, Optional: true, Shown: "SITE"},
+				{Name: "since", Also: []string{"自"}, Kind: SinceValue, Optional: true, Shown: "7d"},
+			},
+			run: (*Service).audit,
+		},
+		{Name: "me", Also: []string{"我的", "我"}, Guest: true, run: (*Service).me},
+		{
+			Name: "lang", Also: []string{"語言", "language"},
+			Slots: []Slot{{Name: "language", Kind: LanguageValue, Optional: true, Shown: "en|zh-TW"}}, run: (*Service).lang,
+		},
+		{
+			Name: "help", Also: []string{"說明", "幫助", "?"}, Terminal: true,
+			Slots: []Slot{{Name: "verb", Kind: VerbValue, Optional: true, Shown: "VERB"}}, run: (*Service).help,
+		},
+	}
+}
+
+// lookup finds the verb that word names, or its synonym.
+func lookup(word string) (Verb, bool) {
+	word = strings.ToLower(word)
+	for _, v := range Verbs() {
+		if v.Name == word || slices.Contains(v.Also, word) {
+			return v, true
+		}
+	}
+	return Verb{}, false
+}
+
+// flag finds the flag called name, or its synonym.
+func (v Verb) flag(name string) (Slot, bool) {
+	name = strings.ToLower(name)
+	for _, f := range v.Flags {
+		if f.Name == name || slices.Contains(f.Also, name) {
+			return f, true
+		}
+	}
+	return Slot{}, false
+}
+
+// Usage is how the verb is typed: "users [SITE]". It is the same in every
+// language.
+func (v Verb) Usage() string {
+	words := []string{v.Name}
+	for _, s := range v.Slots {
+		words = append(words, s.usage(s.Shown))
+	}
+	for _, f := range v.Flags {
+		shown := "--" + f.Name
+		if f.Shown != "" {
+			shown += " " + f.Shown
+		}
+		words = append(words, f.usage(shown))
+	}
+	return strings.Join(words, " ")
+}
+
+func (s Slot) usage(shown string) string {
+	if s.Optional {
+		return "[" + shown + "]"
+	}
+	return shown
+}
+
+// allows tells whether who may use v at all. A site is checked where it is
+// known.
+func (v Verb) allows(who Caller) bool {
+	switch {
+	case who.Guest:
+		return v.Guest
+	case who.Terminal && !v.Terminal:
+		return false
+	}
+	return who.Actor.Person.May(v.Need, "")
+}
