@@ -146,4 +146,3 @@ func helpVerb(v Verb) Reply {
 	}
 	return Reply{Title: value("/vpn " + v.Name), Parts: []Part{Say("", change.T("help."+v.Name)), {Facts: facts}}}
 }
-

@@ -1,39 +1,39 @@
 package ros
 
 import (
-	"errors"
 	"fmt"
 
+	"vpnbot/change"
 	"vpnbot/ros/schema"
 )
 
 // Why a router could not be used.
 var (
-	ErrUnknownRouter = errors.New("router not known")
-	ErrUnreachable   = errors.New("router not reachable")
-	ErrTimeout       = errors.New("router did not answer in time")
-	ErrCertificate   = errors.New("router certificate not the expected one")
-	ErrLogin         = errors.New("router refused the login")
-	ErrProtocol      = errors.New("router reply not understood")
-	ErrClosed        = errors.New("router client is closed")
+	ErrUnknownRouter = failure("router not known", "unknown")
+	ErrUnreachable   = failure("router not reachable", "unreachable")
+	ErrTimeout       = failure("router did not answer in time", "timeout")
+	ErrCertificate   = failure("router certificate not the expected one", "certificate")
+	ErrLogin         = failure("router refused the login", "login")
+	ErrProtocol      = failure("router reply not understood", "protocol")
+	ErrClosed        = failure("router client is closed", "closed")
 )
 
 // What a router answered. A *TrapError matches the one that fits its kind.
 var (
-	ErrPermission = errors.New("router user lacks the right")
-	ErrFlagged    = errors.New("device mode forbids it")
-	ErrNoRow      = errors.New("no such row")
-	ErrManyRows   = errors.New("more than one row matches")
-	ErrRowExists  = errors.New("row exists already")
+	ErrPermission = failure("router user lacks the right", "permission")
+	ErrFlagged    = failure("device mode forbids it", "flagged")
+	ErrNoRow      = failure("no such row", "norow")
+	ErrManyRows   = failure("more than one row matches", "manyrows")
+	ErrRowExists  = failure("row exists already", "exists")
 )
 
 // ErrUnknownOutcome is returned when a write was sent and its answer is not
 // known: it may have happened or not.
-var ErrUnknownOutcome = errors.New("write sent, outcome unknown")
+var ErrUnknownOutcome = failure("write sent, outcome unknown", "outcome")
 
 // ErrStep is returned for a step that contradicts itself or the schema. Nothing
 // was sent.
-var ErrStep = errors.New("step not executable")
+var ErrStep = failure("step not executable", "step")
 
 // Kind is what a trap means.
 type Kind uint8
@@ -93,3 +93,26 @@ func (e *StepError) Error() string {
 
 // Unwrap returns the reason.
 func (e *StepError) Unwrap() error { return e.Err }
+
+// explained is a sentinel with words for people: the messages router.ID and
+// router.ID.hint.
+type explained struct{ text, id string }
+
+func failure(text, id string) error { return &explained{text, id} }
+
+// Error returns the words for logs.
+func (e *explained) Error() string { return e.text }
+
+// Explain returns the sentence and the hint.
+func (e *explained) Explain() (sentence, hint change.Text) {
+	return change.T("router." + e.id), change.T("router." + e.id + ".hint")
+}
+
+// Explain returns what the router refused, in its words where its kind has none.
+func (e *TrapError) Explain() (sentence, hint change.Text) {
+	id := map[Kind]string{KindNoItem: "norow", KindExists: "exists", KindPermission: "permission", KindFlagged: "flagged"}[e.Kind]
+	if id == "" {
+		return change.T("router.refused", "message", e.Message), change.T("router.refused.hint")
+	}
+	return change.T("router." + id), change.T("router." + id + ".hint")
+}

@@ -7,20 +7,22 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"vpnbot/change"
 )
 
 // The ledger cannot be opened or read.
 var (
-	ErrLocked  = errors.New("ledger is held by another process")
-	ErrNewer   = errors.New("ledger was written by a newer version of this program")
-	ErrDamaged = errors.New("ledger is damaged")
-	ErrClosed  = errors.New("ledger is closed")
+	ErrLocked  = failure("ledger is held by another process", "locked")
+	ErrNewer   = failure("ledger was written by a newer version of this program", "newer")
+	ErrDamaged = failure("ledger is damaged", "damaged")
+	ErrClosed  = failure("ledger is closed", "closed")
 )
 
 // The ledger cannot be written.
 var (
-	ErrReadOnly = errors.New("ledger is open for reading only")
-	ErrFull     = errors.New("no space left for the ledger")
+	ErrReadOnly = failure("ledger is open for reading only", "readonly")
+	ErrFull     = failure("no space left for the ledger", "full")
 	ErrMove     = errors.New("move is not valid") // a mistake in the program that made it
 	ErrNoSigner = errors.New("no signing seed for checkpoints")
 )
@@ -50,4 +52,18 @@ func bucket(tx *bbolt.Tx, name string) (*bbolt.Bucket, error) {
 		return b, nil
 	}
 	return nil, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+}
+
+// explained is a sentinel with words for people: the messages ledger.ID and
+// ledger.ID.hint.
+type explained struct{ text, id string }
+
+func failure(text, id string) error { return &explained{text, id} }
+
+// Error returns the words for logs.
+func (e *explained) Error() string { return e.text }
+
+// Explain returns the sentence and the hint.
+func (e *explained) Explain() (sentence, hint change.Text) {
+	return change.T("ledger." + e.id), change.T("ledger." + e.id + ".hint")
 }
