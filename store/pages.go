@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -113,13 +114,16 @@ func checkFile(f *os.File) error {
 	if err == nil {
 		err = c.freelist()
 	}
+	if err == nil {
+		err = c.bad
+	}
 	if err == nil && c.format == 0 {
-		err = fmt.Errorf("no format record")
+		err = errors.New("no record of its format")
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return nil
+	return err
 }
 
 // checker walks the tree of pages.
@@ -128,6 +132,7 @@ type checker struct {
 	meta   meta
 	seen   map[uint64]bool
 	format int
+	bad    error // the first bad record; the walk goes on, in search of the format
 }
 
 // span are the keys that a subtree may hold: from lo on, below hi. A nil bound
@@ -255,17 +260,22 @@ func (c *checker) leaf(n node, i int, key, value []byte) error {
 	case flags == elementBucket && n.bucket == "":
 		return c.bucket(string(key), value, n.depth)
 	case flags != 0 || n.bucket == "":
-		return fmt.Errorf("record %q: not where it belongs", key)
+		c.fault(fmt.Errorf("record %q: not where it belongs", key))
+		return nil
 	}
 	_, err := unwrap(key, value)
+	c.fault(err)
 	if n.bucket == bucketLedger && bytes.Equal(key, formatKey) && len(value) > sumSize {
-		// A newer format may have another checksum; its number comes first.
+		// A newer format may have other checksums: its number comes first.
 		_ = json.Unmarshal(value[sumSize:], &c.format)
-		if err != nil && c.format <= format {
-			c.format = 0
-		}
 	}
-	return err
+	return nil
+}
+
+func (c *checker) fault(err error) {
+	if c.bad == nil {
+		c.bad = err
+	}
 }
 
 func (c *checker) bucket(name string, value []byte, depth int) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +63,11 @@ func (s *Signer) public() ed25519.PublicKey {
 	return append(ed25519.PublicKey(nil), s.key[ed25519.SeedSize:]...)
 }
 
-// String returns the verifier key, so that a signer can be printed.
+// String returns the verifier key.
 func (s *Signer) String() string { return s.VerifierKey() }
 
-// GoString returns what String does.
-func (s *Signer) GoString() string { return s.String() }
+// Format writes the verifier key for every verb, and never the seed.
+func (s *Signer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // Sign states that the trail had head h at the time now.
 func (s *Signer) Sign(now time.Time, h Head) (change.Checkpoint, error) {
