@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"vpnbot/change"
 	"vpnbot/change/secret"
 	"vpnbot/ros"
@@ -316,5 +318,40 @@ func TestLogin_Faults(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Ensure a menu that a version lacks is absent, not an error, and one without
+// rows is present.
+func TestSnapshot_MissingMenu(t *testing.T) {
+	for _, message := range []string{"no such command prefix", "no such command or directory (device-mode)"} {
+		f := (&scripted{script: answering("/system/device-mode/print", func(tag string) string {
+			return frame("!trap", "=category=0", "=message="+message, tag) + frame("!done", tag)
+		})}).fleet(t, timeout)
+		snap, err := f.Snapshot(t.Context(), "r", "/system/device-mode", "/ip/pool")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, has := snap.Menus["/system/device-mode"]; has {
+			t.Error("got a device mode, want none")
+		}
+		if rows := snap.Menus["/ip/pool"]; rows == nil {
+			t.Error("got no pools, want an empty list")
+		}
+	}
+}
+
+// Ensure values that nobody asked for are thrown away, secrets above all.
+func TestSnapshot_Unasked(t *testing.T) {
+	f := (&scripted{script: answering("/ppp/secret/print", func(tag string) string {
+		return frame("!re", "=.id=*1", "=name=a", "=password=x", "=.about=b", tag) + frame("!empty", tag) + frame("!done", tag)
+	})}).fleet(t, timeout)
+	snap, err := f.Snapshot(t.Context(), "r", "/ppp/secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schema.Row{{".id": "*1", "name": "a"}}
+	if diff := cmp.Diff(want, snap.Menus["/ppp/secret"]); diff != "" {
+		t.Error(diff)
 	}
 }
