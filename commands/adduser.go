@@ -184,7 +184,7 @@ func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, 
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	snapshot, err := s.o.Routers.Snapshot(ctx, dialin.Router, vpn.AccountMenus()...)
+	snapshot, err := s.snapshot(ctx, dialin.Router, vpn.AccountMenus()...)
 	if err != nil {
 		return change.Plan{}, nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -43,10 +44,40 @@ func (s *Service) read(ctx context.Context, sites []vpn.Site, menus ...string) [
 	}
 	var wg sync.WaitGroup
 	for i := range all {
-		wg.Go(func() { all[i].snapshot, all[i].err = s.o.Routers.Snapshot(ctx, all[i].router, menus...) })
+		wg.Go(func() { all[i].snapshot, all[i].err = s.snapshot(ctx, all[i].router, menus...) })
 	}
 	wg.Wait()
 	return all
+}
+
+// routerError names the router that an error is about.
+type routerError struct {
+	router string
+	err    error
+}
+
+// Error names the cause; it names the router already.
+func (e *routerError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *routerError) Unwrap() error { return e.err }
+
+// Explain puts the router's name before what the cause says.
+func (e *routerError) Explain() (sentence, hint change.Text) {
+	why, hint, _ := text.Explain(e.err)
+	return change.T("estate.silent", "router", e.router, "why", why), hint
+}
+
+// snapshot reads one router.
+func (s *Service) snapshot(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	snapshot, err := s.o.Routers.Snapshot(ctx, router, menus...)
+	if err == nil {
+		return snapshot, nil
+	}
+	if _, _, known := text.Explain(err); !known {
+		return snapshot, fmt.Errorf("reading router %s: %w", router, err)
+	}
+	return snapshot, &routerError{router, err}
 }
 
 // silent says which routers did not answer, and why.
@@ -63,7 +94,7 @@ func (s *Service) silent(ctx context.Context, readings []reading) ([]Part, error
 		if !known {
 			s.o.Log.Error("reading router", "router", r.router, "reference", text.Reference(r.err), "err", r.err)
 		}
-		parts = append(parts, Say(Warning, change.T("estate.silent", "router", r.router, "why", why)))
+		parts = append(parts, Say(Warning, why))
 	}
 	return parts, nil
 }

@@ -54,7 +54,7 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return "", bad("parse.release")
 	case SwitchValue:
 	}
-	return "", bad("parse.extra", "verb", s.Name)
+	return "", bad("parse.text")
 }
 
 // bad makes the problem whose messages are id and id.hint.

@@ -100,19 +100,22 @@ func (s *scanner) word() (w word, unclosed bool) {
 		}
 	}
 	var raw strings.Builder
+	users := 0
 	for s.at < len(s.in) && !space(s.in[s.at]) {
 		if s.in[s.at] == '<' {
 			label, user := s.markup()
 			raw.WriteString(label)
-			if user != "" {
-				w.user = user
-			}
+			users += min(1, len(user))
+			w.user = user
 			continue
 		}
 		raw.WriteRune(s.in[s.at])
 		s.at++
 	}
 	w.raw = unescape(raw.String())
+	if users > 1 || (users == 1 && w.raw != "") { // names nobody for certain
+		w.user, w.raw = "", "@"
+	}
 	return w, false
 }
 
