@@ -137,6 +137,7 @@ func (a AddAccount) seen() []change.Observation {
 	account := a.Intent.Account
 	queries := []change.Query{
 		{Menu: menuSecret, Where: schema.Row{"name": account.Name}},
+		{Menu: menuActive, Where: schema.Row{"name": account.Name}},
 		{Menu: menuServer},
 		{Menu: menuProfile, Where: schema.Row{"name": a.DialIn.Profile}},
 		{Menu: menuMode},
@@ -215,6 +216,11 @@ func (a AddAccount) checkTaken() error {
 	i := slices.IndexFunc(rows, func(r schema.Row) bool { return strings.EqualFold(r["name"], name) })
 	if i >= 0 {
 		return refuse("exists_case", "account", name, "other", ReadableBytes(rows[i]["name"]), "site", a.Intent.Site)
+	}
+	// A session without its account outlives a removed one, or comes from RADIUS.
+	// It would pass for the new account's first connection.
+	if a.row(menuActive, schema.Row{"name": name}) != nil {
+		return refuse("session_lives", "account", name, "site", a.Intent.Site)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func office() vpn.AddAccount {
 		Intent: change.Intent{Verb: "adduser", Site: "hq", Account: &change.AccountIntent{
 			Name: "vpn-07", Owner: "ann", Note: "laptop",
 		}},
-		Site:       vpn.Site{Name: "hq", LAN: []netip.Prefix{netip.MustParsePrefix("192.168.77.0/24")}, Routers: []string{"gw-hq"}},
+		Site:       vpn.Site{Name: "hq", LAN: []netip.Prefix{netip.MustParsePrefix("192.168.77.0/24")}, WANs: []vpn.WAN{{Interface: "ether1"}}, Routers: []string{"gw-hq"}},
 		Definition: change.DefinitionRef{Kind: vpn.KindDialIn, Name: "hq", Version: 3},
 		DialIn: vpn.DialIn{
 			Site: "hq", Router: "gw-hq", Server: "vpn.example.com", Pool: "vpn-pool", Profile: "vpn-users", PSK: "psk-ref", PSKMark: "psk:00000000",
@@ -157,6 +157,7 @@ func refusals() []refusalCase {
 		{"exists", name("vpn-01"), "exists"},
 		{"exists for another service", name("branch"), "exists"},
 		{"exists in capitals", name("VPN-01"), "exists_case"},
+		{"a session without its account", set("/ppp/active", 0, "name", "vpn-07"), "session_lives"},
 		{"long note", func(in *vpn.AddAccount) { in.Intent.Account.Note = strings.Repeat("長", 201) }, "note"},
 		{"note of two lines", func(in *vpn.AddAccount) { in.Intent.Account.Note = "a\nb" }, "note"},
 		{"flagged", set("/system/device-mode", 0, "flagged", "true"), "flagged"},
@@ -185,6 +186,7 @@ func refusals() []refusalCase {
 		{"network", address("192.168.77.0"), "address_network"},
 		{"broadcast", address("192.168.77.255"), "address_network"},
 		{"broadcast of the WAN", address("203.0.113.15"), "address_network"},
+		{"in the provider's network", address("203.0.113.12"), "address_outside"},
 		{"somewhere else", address("172.20.1.1"), "address_outside"},
 	}
 }

@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"vpnbot/ros/schema"
@@ -85,7 +86,7 @@ func (a AddAccount) checkReach(ip netip.Addr) error {
 	if len(near) == 0 || a.Site.Contains(ip) {
 		return nil
 	}
-	for _, p := range append(near, a.connected()...) {
+	for _, p := range append(near, a.inside()...) {
 		if p.Contains(ip) {
 			return nil
 		}
@@ -95,9 +96,22 @@ func (a AddAccount) checkReach(ip netip.Addr) error {
 
 // connected returns the router's own IPv4 addresses with their networks.
 func (a AddAccount) connected() []netip.Prefix {
+	return a.addresses(func(string) bool { return true })
+}
+
+// inside is connected without the networks of the site's WANs: those belong to
+// the provider.
+func (a AddAccount) inside() []netip.Prefix {
+	return a.addresses(func(name string) bool {
+		return !slices.ContainsFunc(a.Site.WANs, func(w WAN) bool { return w.Interface == name })
+	})
+}
+
+func (a AddAccount) addresses(keep func(interfaceName string) bool) []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, row := range a.Snapshot.Menus[menuAddress] {
-		if p, err := netip.ParsePrefix(row["address"]); err == nil && p.Addr().Is4() {
+		p, err := netip.ParsePrefix(row["address"])
+		if err == nil && p.Addr().Is4() && keep(row["interface"]) {
 			prefixes = append(prefixes, p)
 		}
 	}
