@@ -43,6 +43,7 @@ type value struct {
 // entry is one key of a mapping whose keys are names.
 type entry struct {
 	name string
+	key  ast.Node
 	value
 }
 
@@ -245,7 +246,7 @@ func (v value) entries(expected string) []entry {
 			v.doc.errs = append(v.doc.errs, v.misplaced(p.Key, fmt.Sprintf("this key stands twice, first on line %d: expected it once", first.Line)))
 			continue
 		}
-		list = append(list, entry{name, v.child(name, p.Key, p.Value)})
+		list = append(list, entry{name, p.Key, v.child(name, p.Key, p.Value)})
 	}
 	return list
 }
@@ -269,17 +270,7 @@ func (v value) object(keys ...string) map[string]value {
 		if near := vpn.Nearest(e.name, keys); near != "" {
 			message = "unknown key: expected " + near + "?"
 		}
-		place := v.doc.places[key(e.path)]
-		if pairs, _ := v.pairs(); pairs != nil {
-			for _, p := range pairs {
-				if name, _ := scalar(p.Key); name == e.name {
-					place = position(p.Key)
-				}
-			}
-		}
-		v.doc.errs = append(v.doc.errs, &Error{
-			File: v.doc.name, Line: place.Line, Column: place.Column, Path: show(v.path), Message: message,
-		})
+		v.doc.errs = append(v.doc.errs, v.misplaced(e.key, message))
 	}
 	for _, k := range keys {
 		if _, ok := fields[k]; !ok {

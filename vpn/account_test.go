@@ -229,9 +229,8 @@ func TestCheckAccountName(t *testing.T) {
 	}
 }
 
-// Ensure the plan warns of what will keep the account from working.
-func TestPlanAddAccount_Warnings(t *testing.T) {
-	tests := []refusalCase{
+func warnings() []refusalCase {
+	return []refusalCase{
 		{"no PSK", func(in *vpn.AddAccount) { in.DialIn.PSK = "" }, "psk_unknown"},
 		{"IPsec optional", set("/interface/l2tp-server/server", 0, "use-ipsec", "yes"), "ipsec_optional"},
 		{"no IPsec", set("/interface/l2tp-server/server", 0, "use-ipsec", "no"), "ipsec_off"},
@@ -247,7 +246,11 @@ func TestPlanAddAccount_Warnings(t *testing.T) {
 			in.Snapshot.Menus["/ppp/profile"][0]["remote-address"] = "vpn-pool"
 		}, "profile_default"},
 	}
-	for _, tt := range tests {
+}
+
+// Ensure the plan warns of what will keep the account from working.
+func TestPlanAddAccount_Warnings(t *testing.T) {
+	for _, tt := range warnings() {
 		t.Run(tt.name, func(t *testing.T) {
 			in := office()
 			tt.edit(&in)
