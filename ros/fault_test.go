@@ -233,16 +233,31 @@ func TestExecute_Traps(t *testing.T) {
 		kind    ros.Kind
 		message string
 	}{
-		{"exists", [][]string{{"=message=failure: secret with the same name already exists"}},
-			ros.ErrRowExists, ros.KindExists, "failure: secret with the same name already exists"},
-		{"permission", [][]string{{"=message=not enough permissions (9)"}},
-			ros.ErrPermission, ros.KindPermission, "not enough permissions (9)"},
-		{"flagged", [][]string{{"=category=4", "=message=failure: configuration flagged, check all router configuration"}},
-			ros.ErrFlagged, ros.KindFlagged, "failure: configuration flagged, check all router configuration"},
-		{"two", [][]string{{"=category=1", "=message=invalid value for argument service"}, {"=message=no such item"}},
-			nil, ros.KindValue, "invalid value for argument service; no such item"},
-		{"secret repeated", [][]string{{"=message=invalid value for argument password: " + password}},
-			nil, ros.KindValue, "invalid value for argument password: [secret]"},
+		{
+			"exists",
+			[][]string{{"=message=failure: secret with the same name already exists"}},
+			ros.ErrRowExists, ros.KindExists, "failure: secret with the same name already exists",
+		},
+		{
+			"permission",
+			[][]string{{"=message=not enough permissions (9)"}},
+			ros.ErrPermission, ros.KindPermission, "not enough permissions (9)",
+		},
+		{
+			"flagged",
+			[][]string{{"=category=4", "=message=failure: configuration flagged, check all router configuration"}},
+			ros.ErrFlagged, ros.KindFlagged, "failure: configuration flagged, check all router configuration",
+		},
+		{
+			"two",
+			[][]string{{"=category=1", "=message=invalid value for argument service"}, {"=message=no such item"}},
+			nil, ros.KindValue, "invalid value for argument service; no such item",
+		},
+		{
+			"secret repeated",
+			[][]string{{"=message=invalid value for argument password: " + password}},
+			nil, ros.KindValue, "invalid value for argument password: [secret]",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,6 +9,10 @@ import (
 // guard is the connection under a client. It counts what was written, scans
 // what is read before the client sees it, and stops for good at the first
 // error in either direction.
+//
+// The client starts a goroutine for every read and write and waits for it, so
+// one goroutine at a time is in here and the fields need no lock. Only the
+// deadline is set from outside.
 type guard struct {
 	net.Conn          // where bytes go: the TLS connection, or raw
 	raw      net.Conn // what is closed: closing TLS politely can wait for the peer

@@ -33,32 +33,44 @@ func TestRender(t *testing.T) {
 		err  error
 	}{
 		{
-			"add", change.Step{
+			"add",
+			change.Step{
 				ID: 2, Menu: "/ppp/secret", Action: schema.Add,
 				After:   schema.Row{"name": "vpn-01", "comment": "a=b"},
 				Secrets: map[string]secret.Ref{"password": "one"},
-			}, nil,
-			[]string{"/ppp/secret/add", "=comment=a=b [vpnbot 7.2]", "=name=vpn-01", "=password=s3cret"}, nil,
+			},
+			nil,
+			[]string{"/ppp/secret/add", "=comment=a=b [vpnbot 7.2]", "=name=vpn-01", "=password=s3cret"},
+			nil,
 		},
 		{
-			"add where rows have no comment", change.Step{
+			"add where rows have no comment",
+			change.Step{
 				ID: 2, Menu: "/ip/dhcp-server", Action: schema.Add, After: schema.Row{"name": "lan"},
-			}, nil,
-			[]string{"/ip/dhcp-server/add", "=name=lan"}, nil,
+			},
+			nil,
+			[]string{"/ip/dhcp-server/add", "=name=lan"},
+			nil,
 		},
 		{
-			"set", change.Step{
+			"set",
+			change.Step{
 				ID: 2, Menu: "/ppp/secret", Action: schema.Change,
 				Before: schema.Row{"profile": "vpn", "remote-address": "10.0.0.9", "comment": "陳小明 3F"},
 				After:  schema.Row{"profile": "vpn2"},
-			}, row,
-			[]string{"/ppp/secret/set", "=.id=*1F", "=!remote-address=", "=comment=陳小明 3F [vpnbot 7.2]", "=profile=vpn2"}, nil,
+			},
+			row,
+			[]string{"/ppp/secret/set", "=.id=*1F", "=!remote-address=", "=comment=陳小明 3F [vpnbot 7.2]", "=profile=vpn2"},
+			nil,
 		},
 		{
-			"set of settings", change.Step{
+			"set of settings",
+			change.Step{
 				ID: 2, Menu: "/interface/l2tp-server/server", Action: schema.Change, After: schema.Row{"enabled": "yes"},
-			}, schema.Row{"enabled": "false"},
-			[]string{"/interface/l2tp-server/server/set", "=enabled=yes"}, nil,
+			},
+			schema.Row{"enabled": "false"},
+			[]string{"/interface/l2tp-server/server/set", "=enabled=yes"},
+			nil,
 		},
 		{"remove", change.Step{Menu: "/ppp/secret", Action: schema.Remove}, row, []string{"/ppp/secret/remove", "=.id=*1F"}, nil},
 		{"disable", change.Step{Menu: "/ppp/secret", Action: schema.Disable}, row, []string{"/ppp/secret/disable", "=.id=*1F"}, nil},

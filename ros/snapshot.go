@@ -28,11 +28,12 @@ func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (c
 	defer leave()
 	const resource = "/system/resource"
 	paths := append([]string{resource}, slices.DeleteFunc(slices.Clone(menus), func(m string) bool { return m == resource })...)
+	at := time.Now().UTC() // what is read was so then or later
 	tables, err := readAll(ctx, r.read, paths)
 	if err != nil {
 		return change.Snapshot{}, fmt.Errorf("reading %s: %w", router, err)
 	}
-	snap := change.Snapshot{Router: router, At: time.Now().UTC(), Menus: tables}
+	snap := change.Snapshot{Router: router, At: at, Menus: tables}
 	if rows := tables[resource]; len(rows) > 0 {
 		snap.Version = rows[0]["version"]
 	}
