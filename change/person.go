@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -36,6 +37,16 @@ func (p PersonID) Slack() (SlackID, bool) {
 	return SlackID{team, user}, ok
 }
 
+// outside begins the PersonID of somebody who is not in Slack.
+const outside = "outside:"
+
+// Outside returns the PersonID of somebody who is not in Slack and whom an
+// operator hands the credentials over to. They can own accounts, nothing else.
+func Outside(name string) PersonID { return PersonID(outside + name) }
+
+// Outside returns the name of somebody who is not in Slack.
+func (p PersonID) Outside() (name string, ok bool) { return strings.CutPrefix(string(p), outside) }
+
 // Role is what a person may do. Each role includes the ones before it.
 type Role uint8
 
@@ -49,7 +60,11 @@ const (
 
 // String returns the role as the configuration writes it.
 func (r Role) String() string {
-	return [...]string{"none", "viewer", "operator", "approver"}[r]
+	names := [...]string{"none", "viewer", "operator", "approver"}
+	if int(r) >= len(names) {
+		return "role " + strconv.Itoa(int(r))
+	}
+	return names[r]
 }
 
 // ParseRole reads "viewer", "operator" or "approver".

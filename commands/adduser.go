@@ -85,11 +85,8 @@ func (s *Service) owner(ctx context.Context, c *call, outside bool) (change.Pers
 	if !outside {
 		return "", bad("parse.person", "what", "--for")
 	}
-	return change.PersonID(outsidePrefix + word), nil
+	return change.Outside(word), nil
 }
-
-// outsidePrefix begins the PersonID of an owner who is not in Slack.
-const outsidePrefix = "outside:"
 
 // mentioned returns the person whom "@U0123" names in the caller's workspace.
 func (s *Service) mentioned(ctx context.Context, c *call, word string) (change.Person, error) {

@@ -57,12 +57,24 @@ func (c *Catalog) value(lang string, v change.Value, style Style) string {
 		return style.Time(*v.Time)
 	case v.Time != nil:
 		return v.Time.Format("2006-01-02 15:04 UTC")
-	case v.Person != "" && style.Person != nil:
-		return style.Person(v.Person)
 	case v.Person != "":
-		return style.escape(string(v.Person))
+		return c.person(lang, v.Person, style)
 	}
 	return style.escape(v.Str)
+}
+
+// person names the bot itself and people outside Slack, whom no style knows.
+func (c *Catalog) person(lang string, p change.PersonID, style Style) string {
+	if p == change.SystemPerson {
+		return c.Say(lang, change.T("person.system"), style)
+	}
+	if name, ok := p.Outside(); ok {
+		return style.escape(name)
+	}
+	if style.Person != nil {
+		return style.Person(p)
+	}
+	return style.escape(string(p))
 }
 
 func (s Style) escape(text string) string {
