@@ -122,13 +122,17 @@ func (a AddAccount) step() change.Step {
 
 // accountComment tells people at the router whose account it is and why.
 func accountComment(a change.AccountIntent) string {
-	if a.Note == "" {
-		return string(a.Owner)
+	owner := string(a.Owner)
+	if name, ok := a.Owner.Outside(); ok {
+		owner = name
 	}
-	if a.Owner == "" {
+	switch {
+	case a.Note == "":
+		return owner
+	case owner == "":
 		return a.Note
 	}
-	return string(a.Owner) + ": " + a.Note
+	return owner + ": " + a.Note
 }
 
 // seen chooses the rows whose change makes the plan stale, and no others: two
