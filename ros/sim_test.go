@@ -145,6 +145,20 @@ func TestSim_Gate(t *testing.T) {
 	}
 }
 
+// Ensure an add whose row is there already is refused before it is sent: not
+// every menu keeps names apart.
+func TestSim_Add_Twice(t *testing.T) {
+	f, s := simulated(t, rossim.Options{})
+	for _, want := range []error{nil, ros.ErrRowExists} {
+		if err := f.Execute(t.Context(), "gw", 7, add(), vault{}); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	if got := s.sim.Writes(); got != 1 {
+		t.Errorf("got %d writes, want 1", got)
+	}
+}
+
 // Ensure removing needs exactly one matching row.
 func TestSim_Remove_Ambiguous(t *testing.T) {
 	f, s := simulated(t, rossim.Options{})
