@@ -16,10 +16,10 @@ const (
 )
 
 // Password makes an account password: 20 characters.
-func Password() Secret { return Secret{random(passwordLength)} }
+func Password() Secret { return New(random(passwordLength)) }
 
 // PSK makes a pre-shared key: 44 characters.
-func PSK() Secret { return Secret{random(pskLength)} }
+func PSK() Secret { return New(random(pskLength)) }
 
 // NewRef makes a name for a secret that is about to be sealed.
 func NewRef() Ref {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // KeySize is the length of a sealing key in bytes.
@@ -74,17 +75,20 @@ func (k Key) ID() string { return k.id }
 // String returns the key's ID.
 func (k Key) String() string { return "key " + k.id }
 
+// Format writes the key's ID for every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
 // Seal encrypts s under the name ref.
 func (k Key) Seal(ref Ref, s Secret) Sealed {
 	nonce := make([]byte, k.aead.NonceSize())
 	_, _ = rand.Read(nonce)
-	box := k.aead.Seal(nil, nonce, []byte(s.text), []byte(ref))
+	box := k.aead.Seal(nil, nonce, []byte(s.plain()), []byte(ref))
 	return Sealed{Ref: ref, KeyID: k.id, Nonce: nonce, Box: box}
 }
 
 // Open decrypts b. It returns ErrWrongKey or ErrUnsealed.
 func (k Key) Open(b Sealed) (Secret, error) {
-	if b.KeyID != k.id {
+	if b.KeyID != k.id || k.aead == nil {
 		return Secret{}, fmt.Errorf("%w: %s, have %s", ErrWrongKey, b.KeyID, k.id)
 	}
 	if len(b.Nonce) != k.aead.NonceSize() {
@@ -94,7 +98,7 @@ func (k Key) Open(b Sealed) (Secret, error) {
 	if err != nil {
 		return Secret{}, ErrUnsealed
 	}
-	return Secret{string(text)}, nil
+	return New(string(text)), nil
 }
 
 // Mark returns the key mark of s, "psk:9f3a1c0d": equal secrets of one kind
@@ -103,6 +107,6 @@ func (k Key) Mark(kind string, s Secret) string {
 	h := hmac.New(sha256.New, k.mac)
 	h.Write([]byte(kind))
 	h.Write([]byte{0})
-	h.Write([]byte(s.text))
+	h.Write([]byte(s.plain()))
 	return kind + ":" + hex.EncodeToString(h.Sum(nil)[:4])
 }

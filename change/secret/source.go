@@ -50,7 +50,7 @@ func (s Source) Read() (Secret, error) {
 		if !ok || text == "" {
 			return Secret{}, fmt.Errorf("environment variable %s is not set", name)
 		}
-		return Secret{text}, nil
+		return New(text), nil
 	case "credential":
 		dir, ok := os.LookupEnv("CREDENTIALS_DIRECTORY")
 		if !ok {
@@ -77,5 +77,5 @@ func readFile(name string) (Secret, error) {
 	if text == "" {
 		return Secret{}, fmt.Errorf("reading secret: %s is empty", name)
 	}
-	return Secret{text}, nil
+	return New(text), nil
 }
