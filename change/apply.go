@@ -148,10 +148,11 @@ func (r Request) Complete(now time.Time, unproven bool, account *Account, reveal
 	if account != nil {
 		m.Accounts = []Account{*account}
 	}
-	if reveal != nil {
-		m = m.And(reveal.grant(now, r))
+	if reveal == nil {
+		m.Destroy = r.Plan.SecretRefs() // nobody will open them
+		return m, nil
 	}
-	return m, nil
+	return m.And(reveal.grant(now, r)), nil
 }
 
 // Prove ends an unproven request: its first client has connected.

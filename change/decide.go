@@ -115,7 +115,7 @@ func (r Request) Deny(now time.Time, by Actor, reason string) (Move, error) {
 
 // Cancel withdraws a request that has not started. Its requester's person may.
 func (r Request) Cancel(now time.Time, by Actor, reason string) (Move, error) {
-	if err := r.in(Pending, Approved, Draft); err != nil {
+	if err := r.in(Pending, Approved); err != nil {
 		return Move{}, err
 	}
 	if by.Person.ID != r.Requester {

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -86,6 +87,14 @@ func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 // Canonical returns the one encoding of p that its digest covers.
 func (p Plan) Canonical() ([]byte, error) {
 	b, err := json.Marshal(p) // struct order and sorted map keys: deterministic
+	if err == nil && bytes.Contains(b, []byte(`\ufffd`)) {
+		// Text that is not UTF-8 is escaped once and stands as it is after the
+		// plan was stored and read: only the second encoding lasts.
+		var stored Plan
+		if err = json.Unmarshal(b, &stored); err == nil {
+			b, err = json.Marshal(stored)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encoding plan: %w", err)
 	}

@@ -113,7 +113,7 @@ func (r Request) Missing() int {
 			valid++
 		}
 	}
-	need := r.Rule.Approvals
+	need := max(1, r.Rule.Approvals)
 	if slices.ContainsFunc(r.Approvals, func(a Approval) bool { return a.Lapsed }) {
 		need = 1 // all had agreed to this digest; one says that it still holds
 	}

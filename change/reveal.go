@@ -25,6 +25,7 @@ type Reveal struct {
 	Credentials Credentials `json:"credentials"`
 	Granted     time.Time   `json:"granted"`
 	Until       time.Time   `json:"until"`
+	Deadline    time.Time   `json:"deadline"` // Until, as granted: for the first opening
 	Openings    []Opening   `json:"openings,omitempty"`
 	Closed      time.Time   `json:"closed,omitzero"`
 }
@@ -34,9 +35,10 @@ func NewReveal(now time.Time, r Request, loc *time.Location) *Reveal {
 	if r.Plan.Reveal == nil {
 		return nil
 	}
+	until := WorkingDeadline(now, UnopenedWindow, loc)
 	return &Reveal{
 		ID: "reveal-" + r.ID, Request: r.ID, Number: r.Number, Credentials: *r.Plan.Reveal,
-		Granted: now, Until: WorkingDeadline(now, UnopenedWindow, loc),
+		Granted: now, Until: until, Deadline: until,
 	}
 }
 
@@ -47,6 +49,9 @@ func WorkingDeadline(from time.Time, d time.Duration, loc *time.Location) time.T
 	for d > 0 {
 		y, m, day := t.Date()
 		midnight := time.Date(y, m, day+1, 0, 0, 0, 0, loc)
+		if !midnight.After(t) {
+			midnight = t.Add(time.Hour) // the clock jumps over midnight tonight
+		}
 		if wd := t.Weekday(); wd == time.Saturday || wd == time.Sunday {
 			t = midnight
 			continue
@@ -102,6 +107,9 @@ func (v Reveal) Open(now time.Time, by Actor) (Move, error) {
 // GiveBack takes the last opening out of the count: Slack definitely refused the
 // text, so nobody saw it.
 func (v Reveal) GiveBack(now time.Time, by Actor) (Move, error) {
+	if !v.Closed.IsZero() {
+		return Move{}, ErrExpired
+	}
 	if len(v.Openings) == 0 || v.Openings[len(v.Openings)-1].Failed {
 		return Move{}, &StateError{Have: State("unopened"), Want: State("opened")}
 	}
@@ -109,9 +117,12 @@ func (v Reveal) GiveBack(now time.Time, by Actor) (Move, error) {
 	n.Openings = append([]Opening(nil), v.Openings...)
 	n.Openings[len(n.Openings)-1].Failed = true
 	if n.Counted() == 0 {
-		// The ten minutes had begun with an opening that did not happen. The
-		// reader gets a working day to try again.
-		n.Until = now.Add(24 * time.Hour)
+		// The ten minutes had begun with an opening that did not happen: the
+		// window is as before, and long enough to try again.
+		n.Until = v.Deadline
+		if again := now.Add(OpenedWindow); n.Until.Before(again) {
+			n.Until = again
+		}
 	}
 	return Move{Reveal: &n, Events: []Event{n.event(now, EventRevealFailed, by)}}, nil
 }

@@ -1,10 +1,12 @@
 package change
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"vpnbot/ros/schema"
@@ -68,10 +70,26 @@ func (s Snapshot) Observe(q Query) Observation {
 	}
 	if !menu.Ordered {
 		slices.SortFunc(o.Rows, func(a, b schema.Row) int {
-			return slices.Compare([]string{menu.KeyOf(a)}, []string{menu.KeyOf(b)})
+			return cmp.Or(strings.Compare(menu.KeyOf(a), menu.KeyOf(b)), compareRows(a, b))
 		})
 	}
 	return o
+}
+
+// compareRows puts rows with one key into an order that does not depend on the
+// router's.
+func compareRows(a, b schema.Row) int {
+	for _, name := range namesOf(a, b) {
+		if c := strings.Compare(a[name], b[name]); c != 0 {
+			return c
+		}
+	}
+	return len(a) - len(b)
+}
+
+// namesOf returns the attributes that a or b has, each once.
+func namesOf(a, b schema.Row) []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(a.Names(), b.Names()...))))
 }
 
 // Moved is the first difference between what a plan saw and what is there now.
@@ -99,13 +117,13 @@ func (o Observation) Compare(now Snapshot) (Moved, bool) {
 		}
 		m := Moved{Router: o.Router, Menu: o.Query.Menu, Row: menu.KeyOf(was)}
 		if was == nil || is == nil || (len(menu.Key) > 0 && menu.KeyOf(was) != menu.KeyOf(is)) {
-			if was == nil {
+			// Of two sorted rows the smaller one is on one side only.
+			if was == nil || (is != nil && !menu.Ordered && menu.KeyOf(is) < menu.KeyOf(was)) {
 				m.Row = menu.KeyOf(is)
 			}
 			return m, true
 		}
-		names := slices.Compact(slices.Sorted(slices.Values(append(was.Names(), is.Names()...))))
-		for _, name := range names {
+		for _, name := range namesOf(was, is) {
 			if was[name] != is[name] {
 				m.Field, m.Was, m.Is = name, was[name], is[name]
 				return m, true
