@@ -29,14 +29,18 @@ func (s *Service) audit(ctx context.Context, c *call) (Reply, error) {
 		}
 		filter.Actor = p
 	}
+	if len(c.Actor.Person.Sites) > 0 {
+		filter.Limit *= overread
+	}
 	events, err := s.o.Ledger.Events(ctx, filter)
 	if err != nil {
 		return Reply{}, err
 	}
-	further := len(events) > maxRows
-	events = slices.DeleteFunc(events[:min(len(events), maxRows)], func(e change.Recorded) bool {
+	events = slices.DeleteFunc(events, func(e change.Recorded) bool {
 		return !c.Actor.Person.May(change.Viewer, e.Event.Site)
 	})
+	further := len(events) > maxRows
+	events = events[:min(len(events), maxRows)]
 	reply := Reply{Title: change.T("audit.title"), Share: true}
 	if len(events) == 0 {
 		reply.Parts = []Part{Say("", change.T("audit.none"))}

@@ -18,20 +18,20 @@ func (s *Service) Card(ctx context.Context, requestID string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	if r.State == change.Pending {
+		for _, w := range r.Plan.Warnings {
+			reply.Parts = append(reply.Parts, Say(Warning, w))
+		}
+	}
 	if buttons := cardButtons(r); len(buttons) > 0 {
 		reply.Parts = append(reply.Parts, Part{Buttons: buttons})
 	}
 	return reply, nil
 }
 
-// standing is a card without buttons.
+// standing is a card without the plan's warnings and without buttons.
 func (s *Service) standing(ctx context.Context, r change.Request) (Reply, error) {
 	parts := []Part{Say("", r.Plan.Summary), {Facts: cardFacts(r)}}
-	if r.State == change.Pending {
-		for _, w := range r.Plan.Warnings {
-			parts = append(parts, Say(Warning, w))
-		}
-	}
 	if r.State == change.Applying || r.State == change.NeedsAttention {
 		journal, err := s.o.Ledger.Journal(ctx, r.ID)
 		if err != nil {
@@ -102,7 +102,7 @@ func approvals(r change.Request) change.Text {
 	case r.State != change.Pending || missing == 0:
 		return listOf(given)
 	case len(given) == 0:
-		return needs(r.Rule)
+		return change.T("card.needed", "needs", needs(r.Rule))
 	}
 	return change.T("card.missing", "given", listOf(given), "count", missing)
 }

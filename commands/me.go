@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"vpnbot/change"
 	"vpnbot/commands/text"
@@ -17,6 +18,9 @@ func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	// Somebody else's account that the caller hands over shows only while its
+	// credentials wait.
+	accounts = slices.DeleteFunc(accounts, func(a change.Account) bool { return a.Owner != me })
 	reply := Reply{Title: change.T("me.title")}
 	waiting, err := s.waiting(ctx, c)
 	if err != nil {
@@ -118,15 +122,14 @@ func (s *Service) help(_ context.Context, c *call) (Reply, error) {
 		}
 		return helpVerb(v), nil
 	}
-	t := &Table{Head: heads("command", "meaning")}
+	reply := Reply{Title: change.T("help.title")}
 	for _, v := range Verbs() {
 		if v.allows(c.Caller) {
-			t.Rows = append(t.Rows, []change.Text{value("/vpn " + v.Usage()), change.T("help." + v.Name)})
+			reply.Parts = append(reply.Parts, Say("", change.T("help.line", "usage", "/vpn "+v.short(), "meaning", change.T("help."+v.Name))))
 		}
 	}
-	return Reply{Title: change.T("help.title"), Parts: []Part{
-		{Table: t}, Say(Hint, change.T("help.hint")),
-	}}, nil
+	reply.Parts = append(reply.Parts, Say(Hint, change.T("help.hint")))
+	return reply, nil
 }
 
 func helpVerb(v Verb) Reply {

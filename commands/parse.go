@@ -211,6 +211,8 @@ func (f *filler) extra() *ParseError {
 	return f.problem("parse.extra", "verb", f.verb.Name)
 }
 
+// missing checks what only the whole line tells: that nothing is left out, and
+// that somebody outside Slack comes with an operator who hands over.
 func (f *filler) missing() *ParseError {
 	for _, s := range f.verb.Slots {
 		if _, ok := f.args[s.Name]; !ok && !s.Optional {
@@ -220,6 +222,9 @@ func (f *filler) missing() *ParseError {
 	for _, s := range f.verb.Flags {
 		if _, ok := f.args[s.Name]; !ok && !s.Optional {
 			return f.problem("parse.missing", "what", "--"+s.Name+" "+s.Shown)
+		}
+		if s.Kind == OwnerValue && !strings.HasPrefix(f.args[s.Name], "@") && f.args["handover"] == "" {
+			return bad("parse.person", "what", "--"+s.Name)
 		}
 	}
 	return nil

@@ -39,7 +39,8 @@ func clean(s string) string {
 
 type plain struct {
 	strings.Builder
-	say Sayer
+	say   Sayer
+	after bool // a block has ended, and what follows stands apart from it
 }
 
 func (p *plain) line(s string) { p.WriteString(strings.TrimRight(s, " ") + "\n") }
@@ -49,6 +50,7 @@ func (p *plain) block() {
 	if p.Len() > 0 {
 		p.WriteByte('\n')
 	}
+	p.after = true
 }
 
 func mark(t Tone) string {
@@ -68,6 +70,10 @@ func mark(t Tone) string {
 func (p *plain) part(part Part) {
 	switch {
 	case part.Paragraph != nil:
+		if p.after {
+			p.WriteByte('\n')
+			p.after = false
+		}
 		p.line(mark(part.Paragraph.Tone) + p.say(part.Paragraph.Text))
 	case part.Facts != nil:
 		p.block()

@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ const (
 	ActionCancel  = "cancel"
 	ActionAgain   = "again"  // plan the same intent anew
 	ActionReveal  = "reveal" // a form, filled by the renderer
+	ActionShare   = "share"  // answer the same question for everyone to read
 )
 
 // FieldReason is the field of the forms that take a reason.
@@ -91,8 +94,42 @@ func (s *Service) press(ctx context.Context, c *call, action, value string) (Rep
 			return Reply{}, change.ErrNotAllowed
 		}
 		return s.propose(ctx, c, r.Plan.Intent, false)
+	case ActionShare:
+		return s.share(ctx, c, value)
 	}
 	return Reply{}, bad("refuse.action")
+}
+
+// ShareValue is the value of the button that shares the answer to cmd.
+func ShareValue(cmd Command) string {
+	b, err := json.Marshal(cmd)
+	if err != nil { // strings only: cannot happen, and the button then does nothing
+		return ""
+	}
+	return string(b)
+}
+
+// share answers a reading verb anew, for a channel: with what holds now and with
+// the rights of whoever pressed, and without buttons.
+func (s *Service) share(ctx context.Context, c *call, value string) (Reply, error) {
+	var cmd Command
+	if err := json.Unmarshal([]byte(value), &cmd); err != nil {
+		return Reply{}, bad("refuse.action")
+	}
+	if v, ok := lookup(cmd.Verb); !ok || v.Changing || cmd.Problem != nil {
+		return Reply{}, bad("refuse.action")
+	}
+	c.Command = cmd
+	reply, err := s.run(ctx, c)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !reply.Share {
+		return Reply{}, bad("refuse.action")
+	}
+	reply.Share = false
+	reply.Parts = slices.DeleteFunc(reply.Parts, func(p Part) bool { return p.Buttons != nil })
+	return reply, nil
 }
 
 // Form returns what a modal shows. The digest of the plan that it shows travels

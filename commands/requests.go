@@ -11,19 +11,28 @@ import (
 // maxRows bounds every list in an answer.
 const maxRows = 40
 
+// overread is how many times as much is read for somebody who may see some
+// sites only, before what is not theirs is left out.
+const overread = 20
+
 // requests lists the newest requests, open ones first.
 func (s *Service) requests(ctx context.Context, c *call) (Reply, error) {
 	const recent = 15
+	limit := recent
+	if len(c.Actor.Person.Sites) > 0 {
+		limit *= overread
+	}
 	open, err := s.o.Ledger.Requests(ctx, change.Filter{States: openStates(), Newest: true})
 	if err != nil {
 		return Reply{}, err
 	}
-	ended, err := s.o.Ledger.Requests(ctx, change.Filter{States: endedStates(), Newest: true, Limit: recent})
+	ended, err := s.o.Ledger.Requests(ctx, change.Filter{States: endedStates(), Newest: true, Limit: limit})
 	if err != nil {
 		return Reply{}, err
 	}
 	hidden := func(r change.Request) bool { return !c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) }
 	open, ended = slices.DeleteFunc(open, hidden), slices.DeleteFunc(ended, hidden)
+	ended = ended[:min(len(ended), recent)]
 	reply := Reply{Title: change.T("requests.title"), Share: true}
 	reply.Parts = append(reply.Parts, requestTable("requests.open", open)...)
 	reply.Parts = append(reply.Parts, requestTable("requests.ended", ended)...)

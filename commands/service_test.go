@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -524,7 +525,7 @@ func TestRights(t *testing.T) {
 		}
 	}
 	help := w.must(w.say("U0STAFF", "help"))
-	if got := len(help.Parts[0].Table.Rows); got != 3 {
+	if got := len(help.Parts) - 1; got != 3 {
 		t.Errorf("got %d verbs, want me, lang and help", got)
 	}
 }
@@ -604,5 +605,84 @@ func TestAgain(t *testing.T) {
 	preview := w.must(w.Press(t.Context(), w.as("U0OLGA"), ActionAgain, again.Value, newID()))
 	if buttons(preview)[ActionSubmit].Value == "" {
 		t.Errorf("got %+v, want a preview", preview)
+	}
+}
+
+// Ensure sharing answers with what holds now and the presser's own rights, never
+// carries buttons, and shares nothing that is personal or changes anything.
+func TestShare(t *testing.T) {
+	w := newWorld(t)
+	w.pending("vpn-01")
+	cmd, err := w.Parse("show 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := w.must(w.Press(t.Context(), w.as("U0VERA"), ActionShare, ShareValue(cmd), newID()))
+	if shared.Share || len(buttons(shared)) != 0 {
+		t.Errorf("got %+v, want no button", shared)
+	}
+	if _, err := w.Press(t.Context(), w.as("U0STAFF"), ActionShare, ShareValue(cmd), newID()); why(err) != "error.notallowed" {
+		t.Errorf("got %v, want the presser's rights", err)
+	}
+	for _, value := range []string{"", "{}", `{"verb":"me"}`, `{"verb":"cancel","args":{"request":"1"}}`, `{"verb":"adduser"}`} {
+		if _, err := w.Press(t.Context(), w.as("U0OLGA"), ActionShare, value, newID()); why(err) != "refuse.action" {
+			t.Errorf("%s: got %v, want a refusal", value, err)
+		}
+	}
+}
+
+// Ensure a draft is its requester's alone and dies at its time.
+func TestDraft(t *testing.T) {
+	w := newWorld(t)
+	draft := buttons(w.must(w.say("U0OLGA", "adduser vpn-01 --for <@U0STAFF>")))[ActionSubmit].Value
+	for _, action := range []string{ActionSubmit, ActionDiscard} {
+		if _, err := w.Press(t.Context(), w.as("U0BEA"), action, draft, newID()); !errors.Is(err, change.ErrNotAllowed) {
+			t.Errorf("%s: got %v, want ErrNotAllowed", action, err)
+		}
+	}
+	w.must(w.Press(t.Context(), w.as("U0OLGA"), ActionDiscard, draft, newID()))
+	if _, err := w.Press(t.Context(), w.as("U0OLGA"), ActionSubmit, draft, newID()); why(err) != "error.state" {
+		t.Errorf("got %v, want a StateError", err)
+	}
+}
+
+// Ensure an owner outside Slack is named and an operator may open the
+// credentials.
+func TestAdduser_Handover(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.say("U0OLGA", "adduser vpn-01 --for 「王 小明」 --handover <@U0BEA> --yes"))
+	r, err := w.store.RequestByNumber(t.Context(), 1)
+	if err != nil || r.Plan.Reveal.Reader != "bea" || r.Plan.Intent.Account.Owner != change.Outside("王 小明") {
+		t.Fatalf("got %+v, %v, want Bea to read", r.Plan.Reveal, err)
+	}
+	if got := r.Plan.Steps[0].After["comment"]; got != "王 小明" {
+		t.Errorf("got comment %q, want the bare name", got)
+	}
+}
+
+// Ensure nothing that is said or stored repeats the password that was made.
+func TestAdduser_NoSecret(t *testing.T) {
+	w := newWorld(t)
+	r := w.pending("vpn-01")
+	sealed, err := w.store.Sealed(t.Context(), r.Plan.SecretRefs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, err := w.o.Key.Open(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, err := w.Form(t.Context(), w.as("U0AMIR"), ActionApprove, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{form, w.must(w.Card(t.Context(), r.ID)), w.must(w.say("U0OLGA", "show 1")), w.events(), r} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), password.Expose()) {
+			t.Errorf("%T holds the password", v)
+		}
 	}
 }

@@ -144,6 +144,26 @@ func (v Verb) Usage() string {
 	return strings.Join(words, " ")
 }
 
+// short is the usage without options, for lists that are read on a phone.
+func (v Verb) short() string {
+	words := []string{v.Name}
+	for _, s := range v.Slots {
+		words = append(words, s.usage(s.Shown))
+	}
+	further := false
+	for _, f := range v.Flags {
+		if f.Optional {
+			further = true
+			continue
+		}
+		words = append(words, "--"+f.Name, f.Shown)
+	}
+	if further {
+		words = append(words, "…")
+	}
+	return strings.Join(words, " ")
+}
+
 func (s Slot) usage(shown string) string {
 	if s.Optional {
 		return "[" + shown + "]"
