@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -158,7 +159,7 @@ func (s *Service) form(ctx context.Context, c *call, action, value string) (Form
 		}
 		return approveForm(r), nil
 	case ActionDeny:
-		if err != nil && err != change.ErrTwice { //nolint:errorlint // a sentinel of a pure function, never wrapped
+		if err != nil && !errors.Is(err, change.ErrTwice) {
 			return Form{}, err
 		}
 		return denyForm(r), nil
@@ -226,7 +227,7 @@ func (s *Service) submit(ctx context.Context, c *call, action, value string, fie
 	case ActionApprove:
 		do = func(r change.Request) (change.Move, error) {
 			m, err := r.Approve(c.now, c.Actor, digest, reason)
-			if err == change.ErrReason { //nolint:errorlint // a sentinel of a pure function, never wrapped
+			if errors.Is(err, change.ErrReason) {
 				return m, reasonError()
 			}
 			return m, err

@@ -71,11 +71,16 @@ func readName(v string) (string, *ParseError) {
 	return v, nil
 }
 
-// dashFolder turns what phones make of a hyphen back into one.
-var dashFolder = strings.NewReplacer("‐", "-", "‑", "-", "‒", "-", "–", "-", "—", "-", "−", "-")
+// foldDash turns what phones make of a hyphen back into one.
+func foldDash(r rune) rune {
+	if strings.ContainsRune(dashes, r) {
+		return '-'
+	}
+	return r
+}
 
 func readSite(v string) (string, *ParseError) {
-	v = dashFolder.Replace(v)
+	v = strings.Map(foldDash, v)
 	if v == "" || utf8.RuneCountInString(v) > maxName || !printable(v) {
 		return "", bad("parse.site")
 	}
@@ -124,18 +129,24 @@ func readNumber(v string) (string, *ParseError) {
 // span is a length of time as people type it.
 var span = regexp.MustCompile(`^(\d{1,4})(m|min|h|d|w|分鐘|分|小時|時|天|日|週)$`)
 
-var spanUnits = map[string]time.Duration{
-	"m": time.Minute, "min": time.Minute, "分": time.Minute, "分鐘": time.Minute,
-	"h": time.Hour, "時": time.Hour, "小時": time.Hour,
-	"d": 24 * time.Hour, "天": 24 * time.Hour, "日": 24 * time.Hour,
-	"w": 7 * 24 * time.Hour, "週": 7 * 24 * time.Hour,
+// spanUnit returns how long one of the units of span is.
+func spanUnit(unit string) time.Duration {
+	switch unit {
+	case "m", "min", "分", "分鐘":
+		return time.Minute
+	case "h", "時", "小時":
+		return time.Hour
+	case "d", "天", "日":
+		return 24 * time.Hour
+	}
+	return 7 * 24 * time.Hour
 }
 
 // readSince returns a duration as Go writes it, or a date.
 func readSince(v string) (string, *ParseError) {
 	if m := span.FindStringSubmatch(strings.ToLower(v)); m != nil {
 		n, _ := strconv.Atoi(m[1]) // four digits at most
-		return (time.Duration(n) * spanUnits[m[2]]).String(), nil
+		return (time.Duration(n) * spanUnit(m[2])).String(), nil
 	}
 	date, err := time.Parse(time.DateOnly, strings.ReplaceAll(v, "/", "-"))
 	if err != nil {

@@ -18,28 +18,33 @@ type Explainer interface {
 	Explain() (sentence, hint change.Text)
 }
 
-// explained pairs the refusals of the domain with their messages. Each has a
-// sentence, "error.<name>", and a hint, "error.<name>.hint".
-var explained = []struct {
+// sentinel is an error and the name of its messages.
+type sentinel struct {
 	err  error
 	name string
-}{
-	{change.ErrNotFound, "notfound"},
-	{change.ErrNotAllowed, "notallowed"},
-	{change.ErrSelfApproval, "selfapproval"},
-	{change.ErrTwice, "twice"},
-	{change.ErrDigest, "digest"},
-	{change.ErrReason, "reason"},
-	{change.ErrExpired, "expired"},
-	{change.ErrSpent, "spent"},
-	{change.ErrNotReader, "notreader"},
-	{change.ErrEmptyPlan, "emptyplan"},
-	{change.ErrStale, "stale"},
-	{change.ErrConflict, "conflict"},
-	{change.ErrDone, "done"},
-	{secret.ErrDestroyed, "destroyed"},
-	{context.DeadlineExceeded, "deadline"},
-	{context.Canceled, "stopping"},
+}
+
+// explained pairs the refusals of the domain with their messages. Each has a
+// sentence, "error.<name>", and a hint, "error.<name>.hint".
+func explained() []sentinel {
+	return []sentinel{
+		{change.ErrNotFound, "notfound"},
+		{change.ErrNotAllowed, "notallowed"},
+		{change.ErrSelfApproval, "selfapproval"},
+		{change.ErrTwice, "twice"},
+		{change.ErrDigest, "digest"},
+		{change.ErrReason, "reason"},
+		{change.ErrExpired, "expired"},
+		{change.ErrSpent, "spent"},
+		{change.ErrNotReader, "notreader"},
+		{change.ErrEmptyPlan, "emptyplan"},
+		{change.ErrStale, "stale"},
+		{change.ErrConflict, "conflict"},
+		{change.ErrDone, "done"},
+		{secret.ErrDestroyed, "destroyed"},
+		{context.DeadlineExceeded, "deadline"},
+		{context.Canceled, "stopping"},
+	}
 }
 
 // Explain returns what a person reads of err. known is false for an error that
@@ -53,7 +58,7 @@ func Explain(err error) (sentence, hint change.Text, known bool) {
 	if e, ok := errors.AsType[*change.StateError](err); ok {
 		return change.T("error.state", "have", e.Have), change.T("error.state.hint"), true
 	}
-	for _, e := range explained {
+	for _, e := range explained() {
 		if errors.Is(err, e.err) {
 			return change.T("error." + e.name), change.T("error." + e.name + ".hint"), true
 		}
