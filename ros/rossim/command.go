@@ -37,10 +37,8 @@ func (c *conn) handle(in sentence) bool {
 	if err == nil && k.stray {
 		err = errUnknownParameter()
 	}
-	for _, p := range need(m, command) {
-		if err == nil && !c.who.may(p) {
-			err = errRights()
-		}
+	if err == nil {
+		err = c.who.allowed(m, command)
 	}
 	if err != nil {
 		c.refuse(k, err)

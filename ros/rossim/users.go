@@ -147,3 +147,13 @@ func need(m *menu, command string) []string {
 	}
 	return []string{"write"}
 }
+
+// allowed refuses a command for which a policy is missing.
+func (a account) allowed(m *menu, command string) error {
+	for _, p := range need(m, command) {
+		if !a.may(p) {
+			return errRights()
+		}
+	}
+	return nil
+}

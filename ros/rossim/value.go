@@ -115,10 +115,10 @@ func (a attr) parseNumber(value string, bounds [2]uint64) (string, error) {
 
 func (a attr) parseAddresses(value string) (string, error) {
 	parts := strings.Split(value, ",")
-	if len(parts) > 1 && a.form == "ip" && !strings.HasSuffix(a.Name, "s") {
+	if len(parts) > 1 && a.form == "ip" {
 		return "", errInvalid(a.Name)
 	}
-	if value == "" && (a.form == "ips" || strings.HasSuffix(a.Name, "s")) {
+	if value == "" && a.form == "ips" {
 		return "", nil
 	}
 	for i, p := range parts {
