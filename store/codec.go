@@ -12,7 +12,7 @@ import (
 
 // The buckets. A derived one can be built again from the others.
 const (
-	bucketLedger      = "ledger"      // format
+	bucketLedger      = "ledger"      // format, names of the buckets, counters
 	bucketEvents      = "events"      // seq: hash, event
 	bucketRequests    = "requests"    // id: requestRecord
 	bucketOrder       = "order"       // derived; creation: id
@@ -41,6 +41,11 @@ var buckets = []string{
 	bucketOutbox, bucketOutboxKeys, bucketMessages, bucketInbox, bucketInboxKeys, bucketDone, bucketDoneOrder,
 	bucketSealed, bucketDestroyed, bucketAccounts, bucketReveals, bucketDefinitions, bucketPreferences,
 	bucketCheckpoints, bucketFacts,
+}
+
+// derived tells whether a bucket can be built again from the others.
+func derived(name string) bool {
+	return name == bucketOrder || name == bucketLive || name == bucketNumbers
 }
 
 // sumSize is the length of the checksum before every value.
@@ -123,6 +128,35 @@ func getNumber(b *bbolt.Bucket, key []byte) (uint64, error) {
 		return 0, err
 	}
 	return readNumber(content)
+}
+
+// counter names, in the bucket of the ledger itself, a number that goes up.
+// bbolt's own sequences stand where no checksum covers them.
+func counter(name string) []byte { return []byte("count." + name) }
+
+func count(tx *bbolt.Tx, name string) (uint64, error) {
+	b, err := bucket(tx, bucketLedger)
+	if err != nil {
+		return 0, err
+	}
+	return getNumber(b, counter(name))
+}
+
+func setCount(tx *bbolt.Tx, name string, n uint64) error {
+	b, err := bucket(tx, bucketLedger)
+	if err != nil {
+		return err
+	}
+	return putBytes(b, counter(name), number(n))
+}
+
+// next returns the next number of a counter; the first is 1.
+func next(tx *bbolt.Tx, name string) (uint64, error) {
+	n, err := count(tx, name)
+	if err != nil {
+		return 0, err
+	}
+	return n + 1, setCount(tx, name, n+1)
 }
 
 // joined makes a key of words; each but the last ends in a NUL byte.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -40,9 +39,9 @@ func (w *writer) writeInbox() error {
 		if keys.Get(key) != nil || done.Get(key) != nil {
 			continue
 		}
-		n, err := box.NextSequence()
+		n, err := next(w.tx, bucketInbox)
 		if err != nil {
-			return fmt.Errorf("counting deliveries: %w", foreign(err))
+			return err
 		}
 		if err := put(box, number(n), in); err != nil {
 			return err
@@ -97,9 +96,8 @@ func (w *writer) answer(key []byte) error {
 	if err != nil {
 		return err
 	}
-	// The sequence counts the keys that are kept.
-	if err := order.SetSequence(order.Sequence() + 1); err != nil {
-		return fmt.Errorf("counting answers: %w", foreign(err))
+	if _, err := next(w.tx, bucketDone); err != nil { // counts the keys that are kept
+		return err
 	}
 	return putBytes(order, append(at, key...), nil)
 }
@@ -114,6 +112,10 @@ func (w *writer) forget(most int) error {
 	if err != nil {
 		return err
 	}
+	kept, err := count(w.tx, bucketDone)
+	if err != nil {
+		return err
+	}
 	oldest := uint64(w.now.Add(-doneLife).UnixNano())
 	for range most {
 		k, _ := order.Cursor().First()
@@ -121,7 +123,7 @@ func (w *writer) forget(most int) error {
 			return nil
 		}
 		at, err := readNumber(k[:8])
-		if err != nil || (at > oldest && order.Sequence() <= doneMax) {
+		if err != nil || (at > oldest && kept <= doneMax) {
 			return err
 		}
 		key := append([]byte(nil), k...) // k goes with the deletion
@@ -131,8 +133,9 @@ func (w *writer) forget(most int) error {
 		if err := remove(done, key[8:]); err != nil {
 			return err
 		}
-		if err := order.SetSequence(order.Sequence() - 1); err != nil {
-			return fmt.Errorf("counting answers: %w", foreign(err))
+		kept--
+		if err := setCount(w.tx, bucketDone, kept); err != nil {
+			return err
 		}
 	}
 	return nil

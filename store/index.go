@@ -54,21 +54,18 @@ func reindex(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	var last int64
+	var last uint64
 	err = each(requests, nil, func(_ []byte, rec requestRecord) (bool, error) {
 		w := writer{tx: tx}
-		last = max(last, rec.Request.Number)
+		last = max(last, uint64(rec.Request.Number))
 		return true, w.index(rec)
 	})
 	if err != nil {
 		return err
 	}
-	numbers, err := bucket(tx, bucketNumbers)
+	given, err := count(tx, bucketNumbers)
 	if err != nil {
 		return err
 	}
-	if err := numbers.SetSequence(uint64(last)); err != nil {
-		return fmt.Errorf("counting numbers: %w", foreign(err))
-	}
-	return nil
+	return setCount(tx, bucketNumbers, max(last, given))
 }

@@ -20,7 +20,10 @@ import (
 // format is the version of the ledger's layout that this program writes.
 const format = 1
 
-var formatKey = []byte("format")
+var (
+	formatKey = []byte("format")
+	namesKey  = []byte("buckets")
+)
 
 // Options of a Store. The zero Options are usable.
 type Options struct {
@@ -167,7 +170,7 @@ func create(path string) (err error) {
 		if err != nil {
 			return err
 		}
-		return put(b, formatKey, format)
+		return errors.Join(put(b, formatKey, format), put(b, namesKey, []string{bucketLedger}))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
@@ -187,23 +190,36 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// prepare makes missing buckets and builds missing indexes.
+// prepare makes missing buckets, notes which there are, and builds missing
+// indexes.
 func (s *Store) prepare() error {
-	return guard(func() error {
-		return s.db.Update(func(tx *bbolt.Tx) error {
-			missing := make(map[string]bool)
-			for _, name := range buckets {
-				missing[name] = tx.Bucket([]byte(name)) == nil
-				if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-					return fmt.Errorf("making bucket %q: %w", name, foreign(err))
-				}
-			}
-			if missing[bucketOrder] || missing[bucketLive] || missing[bucketNumbers] {
-				return reindex(tx)
-			}
-			return nil
-		})
+	return guard(func() error { return s.db.Update(prepare) })
+}
+
+func prepare(tx *bbolt.Tx) error {
+	unindexed := false
+	for _, name := range buckets {
+		unindexed = unindexed || (derived(name) && tx.Bucket([]byte(name)) == nil)
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return fmt.Errorf("making bucket %q: %w", name, foreign(err))
+		}
+	}
+	var names []string
+	err := tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
+		names = append(names, string(name))
+		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("listing buckets: %w", foreign(err))
+	}
+	b, err := bucket(tx, bucketLedger)
+	if err != nil {
+		return err
+	}
+	if err := put(b, namesKey, names); err != nil || !unindexed {
+		return err
+	}
+	return reindex(tx)
 }
 
 // Close waits for the moves under way and lets go of the file. A second Close

@@ -106,24 +106,39 @@ func checkFile(f *os.File) error {
 	if pages := uint64(info.Size() / m.pageSize); m.high > pages {
 		return fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, pages, m.high)
 	}
-	c := &checker{f: f, meta: m, seen: make(map[uint64]bool)}
+	c := &checker{f: f, meta: m, seen: make(map[uint64]bool), found: make(map[string]bool)}
 	err = c.subtree(m.root, span{}, "", 0)
+	if err == nil && c.format <= format {
+		err = c.whole()
+	}
 	if c.format > format {
 		return fmt.Errorf("%w: its format is %d, known is %d", ErrNewer, c.format, format)
-	}
-	if err == nil {
-		err = c.freelist()
-	}
-	if err == nil {
-		err = c.bad
-	}
-	if err == nil && c.format == 0 {
-		err = errors.New("no record of its format")
 	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
+}
+
+// whole checks what can be told when the tree was walked: that no record is bad,
+// no bucket missing and every page either in the tree or free.
+func (c *checker) whole() error {
+	switch {
+	case c.bad != nil:
+		return c.bad
+	case c.format == 0:
+		return errors.New("no record of its format")
+	}
+	for _, name := range c.names {
+		if !c.found[name] && !derived(name) {
+			return fmt.Errorf("bucket %q is missing", name)
+		}
+		delete(c.found, name)
+	}
+	for name := range c.found {
+		return fmt.Errorf("bucket %q is not one of the ledger's", name)
+	}
+	return c.freelist()
 }
 
 // checker walks the tree of pages.
@@ -132,7 +147,9 @@ type checker struct {
 	meta   meta
 	seen   map[uint64]bool
 	format int
-	bad    error // the first bad record; the walk goes on, in search of the format
+	names  []string        // the buckets that the ledger says it has
+	found  map[string]bool // the buckets that are there
+	bad    error           // the first bad record; the walk goes on, in search of the format
 }
 
 // span are the keys that a subtree may hold: from lo on, below hi. A nil bound
@@ -205,8 +222,9 @@ func (c *checker) elements(n node) error {
 		return fmt.Errorf("%d elements do not fit", n.count)
 	}
 	var last []byte
+	end := pageHeader + n.count*elementSize // keys and values stand without gaps
 	for i := range n.count {
-		key, value, child, err := n.element(i)
+		key, value, child, err := n.element(i, &end)
 		if err != nil {
 			return fmt.Errorf("element %d: %w", i, err)
 		}
@@ -222,7 +240,8 @@ func (c *checker) elements(n node) error {
 		} else {
 			keys := span{key, n.keys.hi}
 			if i+1 < n.count {
-				if keys.hi, _, _, err = n.element(i + 1); err != nil {
+				next := end
+				if keys.hi, _, _, err = n.element(i+1, &next); err != nil {
 					return fmt.Errorf("element %d: %w", i+1, err)
 				}
 			}
@@ -232,12 +251,16 @@ func (c *checker) elements(n node) error {
 			return err
 		}
 	}
+	// A count that was lost leaves elements behind it.
+	if n.count == 0 && len(bytes.Trim(n.b[pageHeader:], "\x00")) > 0 {
+		return errors.New("elements that are not counted")
+	}
 	return nil
 }
 
 // element returns key and value of element i of a leaf, key and child of one of
-// a branch.
-func (n node) element(i int) (key, value []byte, child uint64, err error) {
+// a branch. The key stands at *end, which is moved behind the value.
+func (n node) element(i int, end *int) (key, value []byte, child uint64, err error) {
 	at := pageHeader + i*elementSize
 	e := n.b[at:]
 	pos, ksize, vsize := uint64(native.Uint32(e)), uint64(native.Uint32(e[4:])), uint64(0)
@@ -247,9 +270,10 @@ func (n node) element(i int) (key, value []byte, child uint64, err error) {
 		child = native.Uint64(e[8:])
 	}
 	from := uint64(at) + pos
-	if ksize == 0 || pos < uint64((n.count-i)*elementSize) || from+ksize+vsize > uint64(len(n.b)) {
-		return nil, nil, 0, fmt.Errorf("points outside its page")
+	if ksize == 0 || from != uint64(*end) || from+ksize+vsize > uint64(len(n.b)) {
+		return nil, nil, 0, fmt.Errorf("does not follow the one before")
 	}
+	*end = int(from + ksize + vsize)
 	return n.b[from : from+ksize], n.b[from+ksize : from+ksize+vsize], child, nil
 }
 
@@ -269,6 +293,9 @@ func (c *checker) leaf(n node, i int, key, value []byte) error {
 		// A newer format may have other checksums: its number comes first.
 		_ = json.Unmarshal(value[sumSize:], &c.format)
 	}
+	if n.bucket == bucketLedger && bytes.Equal(key, namesKey) && err == nil {
+		_ = json.Unmarshal(value[sumSize:], &c.names)
+	}
 	return nil
 }
 
@@ -279,6 +306,7 @@ func (c *checker) fault(err error) {
 }
 
 func (c *checker) bucket(name string, value []byte, depth int) error {
+	c.found[name] = true
 	if len(value) < bucketHeader {
 		return fmt.Errorf("bucket %q: cut short", name)
 	}
@@ -308,12 +336,14 @@ func (c *checker) freelist() error {
 	if err != nil {
 		return err
 	}
-	last := uint64(0)
 	for _, id := range ids {
-		if id <= last || id < 2 || id >= c.meta.high || c.seen[id] {
+		if id < 2 || id >= c.meta.high || c.seen[id] {
 			return fmt.Errorf("free list: page %d is in use, unknown or named twice", id)
 		}
-		last = id
+		c.seen[id] = true
+	}
+	if lost := c.meta.high - 2 - uint64(len(c.seen)); lost > 0 {
+		return fmt.Errorf("%d pages are neither in use nor free", lost)
 	}
 	return nil
 }

@@ -45,8 +45,8 @@ func (w *writer) writeRequest() error {
 	r := &rec.Request
 	r.Version = w.move.Version + 1
 	if rec.Order == 0 {
-		if rec.Order, err = b.NextSequence(); err != nil {
-			return fmt.Errorf("counting requests: %w", foreign(err))
+		if rec.Order, err = next(w.tx, bucketRequests); err != nil {
+			return err
 		}
 	}
 	if r.Number == 0 && r.State == change.Pending {
@@ -62,13 +62,9 @@ func (w *writer) writeRequest() error {
 }
 
 func (w *writer) giveNumber(r *change.Request) error {
-	b, err := bucket(w.tx, bucketNumbers)
+	n, err := next(w.tx, bucketNumbers)
 	if err != nil {
 		return err
-	}
-	n, err := b.NextSequence()
-	if err != nil {
-		return fmt.Errorf("counting numbers: %w", foreign(err))
 	}
 	r.Number = int64(n)
 	events := make([]change.Event, len(w.move.Events))
@@ -127,9 +123,9 @@ func (w *writer) writeJournal() error {
 		return err
 	}
 	for _, e := range w.move.Journal {
-		n, err := b.NextSequence()
+		n, err := next(w.tx, bucketJournal)
 		if err != nil {
-			return fmt.Errorf("counting entries: %w", foreign(err))
+			return err
 		}
 		if err := put(b, append(joined(e.Request, ""), number(n)...), e); err != nil {
 			return err
@@ -153,9 +149,9 @@ func (w *writer) writeNotices() error {
 		return err
 	}
 	for _, n := range w.move.Notices {
-		generation, err := box.NextSequence()
+		generation, err := next(w.tx, bucketOutbox)
 		if err != nil {
-			return fmt.Errorf("counting notices: %w", foreign(err))
+			return err
 		}
 		place, err := getNumber(keys, []byte(n.Key))
 		if err != nil {
