@@ -88,7 +88,7 @@ func split(row schema.Row) (values schema.Row, unset []string) {
 
 // Load writes rows menu by menu, in an order in which references resolve. A
 // settings menu is set; a row whose name exists is changed; any other is
-// added, except to /log, /ppp/active and other menus that nobody can add to.
+// added. Ids in the rows are ignored. It stops at the first row refused.
 func (r *Router) Load(estate map[string][]schema.Row) error {
 	var paths []string
 	for _, p := range loadOrder {
@@ -120,6 +120,8 @@ var loadOrder = []string{
 
 func (r *Router) loadRow(path string, row schema.Row) error {
 	m := r.prof.menus[path]
+	row = row.Clone()
+	delete(row, schema.ID)
 	if m != nil && !m.list {
 		return r.Set(path, "", row)
 	}

@@ -211,11 +211,9 @@ func (c *conn) end() {
 	for _, rec := range c.r.st.tables["/user/active"] {
 		if rec.conn == c.id {
 			c.r.st.delete(rec)
+			c.r.st.log("system,info,account", "user "+c.who.name+" logged out from "+c.from+" via api")
 			break
 		}
-	}
-	if c.who.name != "" {
-		c.r.st.log("system,info,account", "user "+c.who.name+" logged out from "+c.from+" via api")
 	}
 }
 

@@ -13,12 +13,13 @@
 //
 // # Not modelled
 //
-// IPsec negotiation (the ipsec menus are plain tables; only the pre-shared key
-// of a dial-in client is compared), traffic, counters, routing, firewall
+// IPsec negotiation (the ipsec menus are tables in which the L2TP server's
+// dynamic peer and identity come and go; only the pre-shared key of a dial-in
+// client is compared), traffic, counters, routing, firewall
 // effects, scripts and the scheduler (rows only), RADIUS, certificates as
 // rows with meaning, safe mode, /export, /execute, /ping, the console's find
-// and where expressions, licence limits, IPv6 dial-in. print follow, follow-only
-// and interval are refused; /listen is answered. Time zones: the clock is UTC.
+// and where expressions, licence limits, IPv6 dial-in, print's interval and
+// group-by, time zones (the clock is UTC).
 //
 // What the sources of the facts leave open is a choice here: texts of rarely
 // seen failures, the .about texts, and the order in which a pool hands out

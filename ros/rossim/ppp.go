@@ -262,9 +262,9 @@ func (s *state) endSession(active *record, reason string) {
 			s.changed(r, false)
 		}
 	}
-	how := map[string]string{"peer-request": "peer is not responding", "nas-request": "disconnected"}[reason]
-	if how == "" || reason == "peer-request" {
-		how = "hungup"
+	how := "hungup"
+	if reason == "nas-request" {
+		how = "administrator request"
 	}
 	s.log("l2tp,ppp,info", "<l2tp-"+name+">: terminating... - "+how)
 	seconds := int(s.now().Sub(active.since) / time.Second)

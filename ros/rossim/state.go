@@ -183,11 +183,11 @@ func (s *state) renumber() {
 		if s.next[m.space] == 0 {
 			s.next[m.space] = max(m.rule.FirstID, 1) + s.boots
 		}
-		for i, r := range s.tables[path] {
-			if !m.list || (i < len(m.rule.Rows) && m.rule.Rows[i][schema.ID] == r.id) {
-				continue
+		for _, r := range s.tables[path] {
+			fixed := slices.ContainsFunc(m.rule.Rows, func(row schema.Row) bool { return row[schema.ID] == r.id })
+			if m.list && !fixed {
+				r.id = s.newID(m)
 			}
-			r.id = s.newID(m)
 		}
 	}
 }

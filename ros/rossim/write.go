@@ -70,6 +70,7 @@ func (s *state) add(c change) (*record, error) {
 		}
 	}
 	s.derive(c.menu, vals)
+	uncomment(vals)
 	var before *record
 	if c.before != "" {
 		if before, err = s.find(c.menu, c.before); err != nil {
@@ -79,6 +80,13 @@ func (s *state) add(c change) (*record, error) {
 	rec := &record{home: c.menu, id: s.newID(c.menu), vals: vals}
 	s.insert(rec, before)
 	return rec, nil
+}
+
+// uncomment drops an empty comment: a router does not print one.
+func uncomment(vals schema.Row) {
+	if vals["comment"] == "" {
+		delete(vals, "comment")
+	}
 }
 
 // addValues checks the values of an add, starting from the copied row.
@@ -238,7 +246,7 @@ func (s *state) set(c change) (string, []touched, error) {
 }
 
 func (s *state) setOne(c change, rec *record, vals schema.Row) error {
-	if rec.dynamic && rec.home.path != "/interface" {
+	if rec.dynamic {
 		return errFailure("cannot change dynamic entry")
 	}
 	next := rec.vals.Clone()
@@ -259,6 +267,7 @@ func (s *state) setOne(c change, rec *record, vals schema.Row) error {
 		return err
 	}
 	s.derive(rec.home, next)
+	uncomment(next)
 	old := rec.name()
 	rec.vals = next
 	if rec.name() != old {
