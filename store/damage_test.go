@@ -105,7 +105,7 @@ func TestOpen_Flipped(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for len(offsets) < 500 {
+	for len(offsets) < 350 {
 		offsets[rng.IntN(len(whole))] = true
 	}
 	for at := range offsets {

@@ -69,9 +69,14 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.prepare(); err != nil {
+	// Preparing is a transaction, after which both head pages leave alone what
+	// was deleted before.
+	if err = s.prepare(); err == nil {
+		err = wipe(path)
+	}
+	if err != nil {
 		_ = s.db.Close()
-		return nil, fmt.Errorf("preparing ledger %s: %w", path, err)
+		return nil, fmt.Errorf("preparing ledger %s: %w", path, foreign(err))
 	}
 	go s.write()
 	return s, nil

@@ -106,7 +106,7 @@ func checkFile(f *os.File) error {
 	if pages := uint64(info.Size() / m.pageSize); m.high > pages {
 		return fmt.Errorf("%w: cut short, %d of %d pages are there", ErrDamaged, pages, m.high)
 	}
-	c := &checker{f: f, meta: m, seen: make(map[uint64]bool), found: make(map[string]bool)}
+	c := newChecker(f, m)
 	err = c.subtree(m.root, span{}, "", 0)
 	if err == nil && c.format <= format {
 		err = c.whole()
@@ -150,6 +150,10 @@ type checker struct {
 	names  []string        // the buckets that the ledger says it has
 	found  map[string]bool // the buckets that are there
 	bad    error           // the first bad record; the walk goes on, in search of the format
+}
+
+func newChecker(f *os.File, m meta) *checker {
+	return &checker{f: f, meta: m, seen: make(map[uint64]bool), found: make(map[string]bool)}
 }
 
 // span are the keys that a subtree may hold: from lo on, below hi. A nil bound
