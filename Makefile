@@ -1,0 +1,43 @@
+GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VULN     := golang.org/x/vuln/cmd/govulncheck@latest
+FUZZTIME ?= 30s
+
+.PHONY: help check format test lab kill fuzz bench demo vuln
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+check: format ## gofumpt, go vet, golangci-lint, tests
+	go vet ./...
+	go run $(GOLANGCI) run
+	go test ./...
+
+format:
+	@files=$$(go run $(GOFUMPT) -l .) && if [ -n "$$files" ]; then echo "gofumpt would change:"; echo "$$files"; exit 1; fi
+
+test: ## all tests, with the race detector, in random order
+	go test -race -shuffle=on ./...
+
+lab: ## nothing yet: tests against real IKE daemons are still to come (exits 1)
+	@echo "There is no lab yet: nothing here runs against real IKE daemons." >&2; exit 1
+
+kill: ## the tests that let the bot die and start it again
+	go test -count=1 -run 'Crash|Kill|Recover' ./apply/... ./cmd/... ./store/...
+
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+bench: ## appends to the ledger, router commands, acknowledgements
+	go test -run '^$$' -bench . -benchmem ./store/... ./ros/... ./chat/...
+
+demo: ## the whole product on loopback: open the address that it prints
+	go run ./cmd/bot demo
+
+vuln: ## govulncheck (needs its online database)
+	go run $(VULN) ./...
