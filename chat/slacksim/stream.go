@@ -17,7 +17,7 @@ const (
 // stream keeps a page up to date over server-sent events: first everything a
 // person sees, then the channels that changed.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
-	user := r.URL.Query().Get("user")
+	user := s.player(r.URL.Query().Get("user"))
 	out := http.NewResponseController(w)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -39,6 +39,22 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// player is the person to show: the one asked for, or the first who can act.
+// Everybody of the workspace has the app in their list of direct messages.
+func (s *Server) player(id string) string {
+	var u User
+	for _, p := range s.People() {
+		if p.Deleted || p.Bot || p.Stranger || u.ID != "" && p.ID != id {
+			continue
+		}
+		u = p
+	}
+	if u.ID != "" && u.TeamID == s.opts.Team.ID {
+		s.Direct(u.ID)
+	}
+	return u.ID
 }
 
 // pause waits for next, or reports that the page or the server is gone.
@@ -123,7 +139,7 @@ func (s *Server) pagePeople() []any {
 			}
 		}
 		people = append(people, map[string]any{
-			"id": u.ID, "handle": u.Handle, "name": u.Name, "hint": u.Hint, "unread": n, "modal": len(s.st.views[u.ID]) > 0,
+			"id": u.ID, "handle": u.Handle, "name": u.Name, "hint": u.Hint, "locale": u.Locale, "unread": n, "modal": len(s.st.views[u.ID]) > 0,
 			"guest": u.Restricted || u.UltraRestricted, "foreign": u.TeamID != s.opts.Team.ID, "team": u.TeamName,
 			"deleted": u.Deleted, "bot": u.Bot, "stranger": u.Stranger,
 		})
