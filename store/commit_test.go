@@ -217,7 +217,13 @@ func TestCommit_Invalid(t *testing.T) {
 		f(&m)
 		return m
 	}
+	denied, err := r.Deny(start.Add(time.Hour), approver, "no")
+	if err != nil {
+		t.Fatal(err)
+	}
+	denied.Destroy = nil
 	cases := map[string]change.Move{
+		"keeps its secret":    denied,
 		"no event":            edit(func(m *change.Move) { m.Events = nil }),
 		"event of another":    edit(func(m *change.Move) { m.Events[0].Request = 7 }),
 		"event elsewhere":     edit(func(m *change.Move) { m.Events[0].To = change.Denied }),

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"iter"
@@ -289,4 +290,57 @@ func resign(t *testing.T) func(tx *bbolt.Tx) error {
 		key := bytes.Clone(k)
 		return tx.Bucket([]byte("checkpoints")).Put(key, sealed(key, doc))
 	}
+}
+
+// Ensure a request that was edited behind the trail's back is found.
+func TestVerify_Requests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s := storetest.OpenAt(t, path)
+	applied(t, s, "a")
+	commit(t, s, draft(t, "d"), nil)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	type record struct {
+		Order   uint64         `json:"order"`
+		Request change.Request `json:"request"`
+	}
+	edit := func(id string, f func(*change.Request)) func(tx *bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			b := tx.Bucket([]byte("requests"))
+			var rec record
+			if err := json.Unmarshal(b.Get([]byte(id))[4:], &rec); err != nil {
+				return err
+			}
+			f(&rec.Request)
+			return b.Put([]byte(id), sealed([]byte(id), jsonOf(t, rec)))
+		}
+	}
+	for name, attacked := range map[string]struct {
+		edit func(tx *bbolt.Tx) error
+		want error
+	}{
+		"nothing":    {edit("a", func(*change.Request) {}), nil},
+		"state":      {edit("a", func(r *change.Request) { r.State = change.Proven }), trail.ErrBroken},
+		"draft":      {edit("d", func(r *change.Request) { r.State = change.Discarded }), trail.ErrBroken},
+		"plan":       {edit("a", func(r *change.Request) { r.Plan.Steps[0].After["profile"] = "other" }), trail.ErrBroken},
+		"digest":     {edit("a", func(r *change.Request) { r.Digest = "00" }), trail.ErrBroken},
+		"number":     {edit("a", func(r *change.Request) { r.Number = 9 }), trail.ErrBroken},
+		"whole plan": {edit("a", replan), trail.ErrBroken},
+		"unaccounted": {func(tx *bbolt.Tx) error {
+			return tx.Bucket([]byte("requests")).Put([]byte("x"), sealed([]byte("x"), jsonOf(t, record{Request: change.Request{ID: "x"}})))
+		}, trail.ErrBroken},
+	} {
+		victim := copied(t, path)
+		attack(t, victim, attacked.edit)
+		if _, err := verify(t, victim, store.Proof{}); !errors.Is(err, attacked.want) || (err == nil) != (attacked.want == nil) {
+			t.Errorf("%s: got %v, want %v", name, err, attacked.want)
+		}
+	}
+}
+
+// replan puts another plan with its right digest in the place of the approved.
+func replan(r *change.Request) {
+	r.Plan.Steps[0].After["profile"] = "other"
+	r.Digest, _ = r.Plan.Digest()
 }

@@ -52,6 +52,22 @@ func validateRequest(m change.Move) error {
 	}) {
 		return fmt.Errorf("request %s moves without an event", r.ID)
 	}
+	return validateDestroyed(m)
+}
+
+// validateDestroyed holds invariant I7: a request that ends without effect takes
+// its secrets with it.
+func validateDestroyed(m change.Move) error {
+	switch m.To {
+	case change.Discarded, change.Cancelled, change.Denied, change.Expired, change.Stale, change.Reverted:
+	default:
+		return nil
+	}
+	for _, ref := range m.Request.Plan.SecretRefs() {
+		if !slices.Contains(m.Destroy, ref) {
+			return fmt.Errorf("request %s is %s and keeps secret %s", m.Request.ID, m.To, ref)
+		}
+	}
 	return nil
 }
 

@@ -30,14 +30,21 @@ type Verified struct {
 }
 
 // Verify checks the whole trail: that the chain holds from the first event on,
-// that every checkpoint in the ledger was signed over it, and that the external
-// one was. The error says which event or checkpoint does not hold and wraps
-// trail.ErrBroken, trail.ErrSignature, trail.ErrCheckpoint or ErrDamaged.
+// that every request stands where its last event says and holds the plan that
+// its digest names, that every checkpoint in the ledger was signed over the
+// trail, and that the external one was. The error says which event, request or
+// checkpoint does not hold and wraps trail.ErrBroken, trail.ErrSignature,
+// trail.ErrCheckpoint or ErrDamaged.
 func (s *Store) Verify(ctx context.Context, p Proof) (Verified, error) {
 	said, err := s.statements(ctx, p)
 	if err != nil {
 		return Verified{}, err
 	}
+	asRead, err := s.standing(ctx)
+	if err != nil {
+		return Verified{}, err
+	}
+	told := make(story)
 	hashes := make(map[uint64]trail.Hash)
 	for _, st := range said {
 		hashes[st.Head.Size] = trail.Hash{}
@@ -46,8 +53,14 @@ func (s *Store) Verify(ctx context.Context, p Proof) (Verified, error) {
 		if _, wanted := hashes[r.Seq]; wanted {
 			hashes[r.Seq] = r.Hash
 		}
+		if r.Seq <= asRead.size {
+			told.hear(r.Event)
+		}
 		return nil
 	})
+	if err == nil {
+		err = asRead.agree(told)
+	}
 	if err != nil {
 		return Verified{}, fmt.Errorf("verifying the trail: %w", err)
 	}
