@@ -65,8 +65,12 @@ func TestPerson_May(t *testing.T) {
 		site string
 		want bool
 	}{
-		{change.Viewer, "hq", true}, {change.Operator, "hq", true}, {change.Approver, "hq", false},
-		{change.Operator, "lab", false}, {change.Operator, "", true}, {change.NoRole, "hq", true},
+		{change.Viewer, "hq", true},
+		{change.Operator, "hq", true},
+		{change.Approver, "hq", false},
+		{change.Operator, "lab", false},
+		{change.Operator, "", true},
+		{change.NoRole, "hq", true},
 	} {
 		if got := p.May(c.need, c.site); got != c.want {
 			t.Errorf("%v at %q: got %v, want %v", c.need, c.site, got, c.want)
