@@ -132,8 +132,10 @@ func TestLibrary_Provider(t *testing.T) {
 		{"/ip/ipsec/profile", "=dh-group=modp1024", "=dpd-interval=300s", "=enc-algorithm=aes-128", "=hash-algorithm=sha1", "=name=s2s"},
 		{"/ip/firewall/nat", "=src-address=10.10.1.0/24", "=action=accept", "=dst-address=10.10.2.0/24", "=chain=srcnat"},
 		{"/ip/ipsec/peer", "=exchange-mode=main", "=profile=s2s", "=address=198.51.100.2/32", "=name=site-b"},
-		{"/ppp/profile", "=local-address=10.10.50.1", "=use-mpls=default", "=name=l2tp", "=use-upnp=default", "=change-tcp-mss=default",
-			"=use-encryption=default", "=remote-address=l2tp", "=use-ipv6=default", "=use-compression=default", "=only-one=default", "=bridge-learning=default"},
+		{
+			"/ppp/profile", "=local-address=10.10.50.1", "=use-mpls=default", "=name=l2tp", "=use-upnp=default", "=change-tcp-mss=default",
+			"=use-encryption=default", "=remote-address=l2tp", "=use-ipv6=default", "=use-compression=default", "=only-one=default", "=bridge-learning=default",
+		},
 		{"/ip/ipsec/identity", "=peer=site-b", "=secret=psk-1", "=auth-method=pre-shared-key"},
 		{"/ip/ipsec/policy", "=src-address=10.10.1.0/24", "=proposal=s2s", "=tunnel=yes", "=dst-address=10.10.2.0/24", "=peer=site-b"},
 		{"/ppp/secret", "=limit-bytes-out=0", "=name=user1", "=service=l2tp", "=profile=l2tp", "=password=pw", "=limit-bytes-in=0"},

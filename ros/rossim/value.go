@@ -103,7 +103,11 @@ func (a attr) parseSet(value string) (string, error) {
 }
 
 func (a attr) parseNumber(value string, bounds [2]uint64) (string, error) {
-	n, err := strconv.ParseUint(value, 0, 64)
+	digits, base := value, 10
+	if hex, ok := strings.CutPrefix(value, "0x"); ok {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 64)
 	if err != nil {
 		return "", errInvalid(a.Name)
 	}

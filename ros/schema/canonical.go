@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -26,9 +27,7 @@ func (a Attr) Canonical(value string) string {
 			return FormatDuration(d)
 		}
 	case Number:
-		if n, err := strconv.ParseInt(value, 0, 64); err == nil {
-			return strconv.FormatInt(n, 10)
-		}
+		return canonicalNumber(value)
 	case Address:
 		if ip, err := netip.ParseAddr(value); err == nil {
 			return ip.String()
@@ -39,6 +38,23 @@ func (a Attr) Canonical(value string) string {
 		return a.canonicalSet(value)
 	}
 	return value
+}
+
+// canonicalNumber reads decimal and, after 0x, hexadecimal digits.
+func canonicalNumber(value string) string {
+	digits, negative := strings.CutPrefix(value, "-")
+	base := 10
+	if hex, ok := strings.CutPrefix(digits, "0x"); ok {
+		digits, base = hex, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 64)
+	switch {
+	case err != nil:
+		return value
+	case negative && n > 0:
+		return "-" + strconv.FormatUint(n, 10)
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 func canonicalPrefix(value string) string {
@@ -79,81 +95,94 @@ func FormatDuration(d time.Duration) string {
 		return "0s"
 	}
 	var b strings.Builder
+	rest := uint64(d)
 	if d < 0 {
 		b.WriteByte('-')
-		d = -d
+		rest = -rest
 	}
 	for _, u := range durationUnits {
-		if n := d / u.d; n > 0 {
+		if n := rest / uint64(u.d); n > 0 {
 			fmt.Fprintf(&b, "%d%s", n, u.name)
-			d -= n * u.d
+			rest -= n * uint64(u.d)
 		}
 	}
 	return b.String()
 }
 
+// maxDuration bounds what ParseDuration takes: about 292 years.
+const maxDuration = time.Duration(math.MaxInt64)
+
 // ParseDuration reads the forms that RouterOS accepts: units ("300s",
 // "1d2h"), a clock ("00:05:00", "1d00:05:00") and a bare number of seconds.
 func ParseDuration(s string) (time.Duration, error) {
-	bad := fmt.Errorf("duration %q does not parse", s)
-	rest, neg := strings.CutPrefix(s, "-")
+	rest, negative := strings.CutPrefix(s, "-")
 	var total time.Duration
-	for rest != "" {
-		i := 0
-		for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
-			i++
-		}
-		if i == 0 || i > 12 {
-			return 0, bad
-		}
-		n, _ := strconv.ParseInt(rest[:i], 10, 64)
-		if i < len(rest) && rest[i] == ':' {
-			d, err := parseClock(rest)
-			if err != nil {
-				return 0, bad
-			}
-			total, rest = total+d, ""
-			break
-		}
-		rest = rest[i:]
-		if rest == "" {
-			total += time.Duration(n) * time.Second
-			break
-		}
-		j := 0
-		for j < len(rest) && rest[j] >= 'a' && rest[j] <= 'z' {
-			j++
-		}
-		k := slices.IndexFunc(durationUnits, func(u durationUnit) bool { return u.name == rest[:j] })
-		if k < 0 || n > int64(1<<62)/int64(durationUnits[k].d) {
-			return 0, bad
-		}
-		total += time.Duration(n) * durationUnits[k].d
-		rest = rest[j:]
+	ok := rest != ""
+	for ok && rest != "" {
+		var d time.Duration
+		d, rest, ok = durationTerm(rest)
+		ok = ok && d <= maxDuration-total
+		total += d
 	}
-	if s == "" || s == "-" {
-		return 0, bad
+	if !ok {
+		return 0, fmt.Errorf("duration %q does not parse", s)
 	}
-	if neg {
+	if negative {
 		total = -total
 	}
 	return total, nil
 }
 
-func parseClock(s string) (time.Duration, error) {
+// durationTerm reads one number with its unit, or a clock, or seconds, from
+// the front of s. Clock and seconds end a duration.
+func durationTerm(s string) (d time.Duration, rest string, ok bool) {
+	i := leading(s, '0', '9')
+	if i < len(s) && s[i] == ':' {
+		d, ok = parseClock(s)
+		return d, "", ok
+	}
+	n, err := strconv.ParseInt(s[:i], 10, 64)
+	if err != nil {
+		return 0, "", false
+	}
+	s = s[i:]
+	j := leading(s, 'a', 'z')
+	unit := s[:j]
+	if s == "" {
+		unit = "s"
+	}
+	k := slices.IndexFunc(durationUnits, func(u durationUnit) bool { return u.name == unit })
+	if k < 0 || n > int64(maxDuration/durationUnits[k].d) {
+		return 0, "", false
+	}
+	return time.Duration(n) * durationUnits[k].d, s[j:], true
+}
+
+// leading returns how many of the first bytes of s lie between lo and hi.
+func leading(s string, lo, hi byte) int {
+	i := 0
+	for i < len(s) && s[i] >= lo && s[i] <= hi {
+		i++
+	}
+	return i
+}
+
+// parseClock reads hours, minutes and seconds: "00:05:00".
+func parseClock(s string) (time.Duration, bool) {
 	parts := strings.Split(s, ":")
 	if len(parts) != 3 {
-		return 0, strconv.ErrSyntax
+		return 0, false
 	}
-	var d time.Duration
+	limits := [3]int64{int64(maxDuration/time.Hour) - 1, 59, 59}
+	var total int64
 	for i, p := range parts {
-		n, err := strconv.ParseInt(p, 10, 32)
-		if err != nil || n < 0 || (i > 0 && n > 59) {
-			return 0, strconv.ErrSyntax
+		n, err := strconv.ParseUint(p, 10, 32)
+		if err != nil || int64(n) > limits[i] {
+			return 0, false
 		}
-		d = d*60 + time.Duration(n)
+		total = total*60 + int64(n)
 	}
-	return d * time.Second, nil
+	return time.Duration(total) * time.Second, true
 }
 
 type durationUnit struct {
@@ -162,7 +191,12 @@ type durationUnit struct {
 }
 
 var durationUnits = []durationUnit{
-	{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour},
-	{"m", time.Minute}, {"s", time.Second}, {"ms", time.Millisecond},
-	{"us", time.Microsecond}, {"ns", time.Nanosecond},
+	{"w", 7 * 24 * time.Hour},
+	{"d", 24 * time.Hour},
+	{"h", time.Hour},
+	{"m", time.Minute},
+	{"s", time.Second},
+	{"ms", time.Millisecond},
+	{"us", time.Microsecond},
+	{"ns", time.Nanosecond},
 }

@@ -131,6 +131,7 @@ var menus = []Menu{
 			{Name: "name", Kind: Text},
 			{Name: "group", Kind: Text},
 			{Name: "disabled", Kind: Bool, Default: "false"},
+			{Name: "comment", Kind: Text},
 		},
 	},
 	{
@@ -147,6 +148,7 @@ var menus = []Menu{
 		Attrs: []Attr{
 			{Name: "name", Kind: Text},
 			{Name: "policy", Kind: Set},
+			{Name: "comment", Kind: Text},
 		},
 	},
 }
