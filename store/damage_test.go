@@ -94,6 +94,7 @@ func picture(ctx context.Context, s *store.Store) (string, error) {
 // still says what it said: where the byte meant nothing, or, for a byte of the
 // head page in force, as of the transaction before.
 func TestOpen_Flipped(t *testing.T) {
+	t.Parallel()
 	whole := filled(t)
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	want := opened(t, path, whole)
@@ -105,7 +106,7 @@ func TestOpen_Flipped(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for len(offsets) < 350 {
+	for len(offsets) < 300 {
 		offsets[rng.IntN(len(whole))] = true
 	}
 	for at := range offsets {

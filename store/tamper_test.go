@@ -92,6 +92,7 @@ func verify(t *testing.T, path string, p store.Proof) (store.Verified, error) {
 // Ensure a change of any byte of any event is found: 1,000 samples, and fifty of
 // them in the file itself.
 func TestVerify_Sampled(t *testing.T) {
+	t.Parallel()
 	path, _ := long(t, 1000)
 	s, err := store.OpenReadOnly(path, store.Options{})
 	if err != nil {
