@@ -47,7 +47,6 @@ function look() {
 
 function drawChoices() {
   panel.hidden = choices.length === 0;
-  box.setAttribute("aria-expanded", String(choices.length > 0));
   fill(panel, choices.map((c, i) => h("li", {
     role: "option", id: `choice-${i}`, "aria-selected": String(i === active), onmousedown: (e) => { e.preventDefault(); pick(i); },
   }, h("span", { class: "choice-label" }, c.label), c.about && h("span", { class: "choice-about" }, c.about))));
@@ -98,8 +97,20 @@ async function send() {
   }
 }
 
+// newline sends too where a keyboard reports no key, as on phones; only
+// Shift+Enter may break a line.
+let shifted = false;
+let sentByKey = false;
+function newline(e) {
+  if (e.inputType !== "insertLineBreak" || shifted) return;
+  e.preventDefault();
+  if (!sentByKey) send();
+}
+
 function key(e) {
   if (e.isComposing) return; // an input method is at work
+  shifted = e.shiftKey;
+  sentByKey = e.key === "Enter";
   const open = choices.length > 0;
   if (e.key === "Enter" && !e.shiftKey) {
     e.preventDefault();
@@ -135,6 +146,7 @@ export function put(text) {
 export function start() {
   box.addEventListener("input", () => { back = 0; look(); });
   box.addEventListener("keydown", key);
+  box.addEventListener("beforeinput", newline);
   box.addEventListener("blur", () => { choices = []; drawChoices(); });
   $("composer-form").addEventListener("submit", (e) => { e.preventDefault(); send(); box.focus(); });
 }

@@ -49,7 +49,7 @@ export function dateToken(unix, format, fallback) {
 export function stamp(ts) {
   const d = new Date(Number(ts) * 1000);
   return h("time", { class: "stamp", dateTime: d.toISOString(), title: FORMATS.date_long(d) + ", " + FORMATS.time_secs(d) },
-    new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }).format(d));
+    FORMATS.time(d));
 }
 
 // dayOf names the day of a message, for the line between days.

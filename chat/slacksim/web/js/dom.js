@@ -37,6 +37,9 @@ export function say(text, urgent) {
   requestAnimationFrame(() => { el.textContent = text; });
 }
 
+// language guesses what a text is in, for fonts and screen readers.
+export const language = (text) => (/[\u3400-\u9fff]/.test(text) ? "zh-TW" : undefined);
+
 const HUES = 8;
 
 export function avatar(person, extra) {
@@ -47,7 +50,7 @@ export function avatar(person, extra) {
 }
 
 function initials(name) {
-  const words = name.trim().split(/\s+/);
+  const words = name.replace(/[^\p{L}\p{N}\s]/gu, "").trim().split(/\s+/);
   if (/^[^\x00-\x7f]/.test(name)) return [...name][0];
   return words.slice(0, 2).map((w) => [...w][0] || "").join("").toUpperCase();
 }

@@ -1,5 +1,5 @@
 // The open channel: its messages, kept in place while they change.
-import { $, add, avatar, fill, h, say } from "./dom.js";
+import { $, add, avatar, fill, h, language, say } from "./dom.js";
 import { author, channel, onChange, post, store, visit } from "./store.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { blocks } from "./blocks.js";
@@ -19,9 +19,10 @@ function context(m) {
 }
 
 function body(m) {
-  if (m.command) return h("div", { class: "text typed" }, mrkdwn(m.text));
-  if (m.blocks && m.blocks.length) return h("div", { class: "blocks" }, blocks(context(m), m.blocks));
-  return h("div", { class: "text" }, mrkdwn(m.text || ""));
+  const lang = language(JSON.stringify([m.text, m.blocks]));
+  if (m.command) return h("div", { class: "text typed", lang }, mrkdwn(m.text));
+  if (m.blocks && m.blocks.length) return h("div", { class: "blocks", lang }, blocks(context(m), m.blocks));
+  return h("div", { class: "text", lang }, mrkdwn(m.text || ""));
 }
 
 function message(m) {
@@ -95,7 +96,7 @@ function draw() {
   nodes = next;
   place($("messages"), flow);
   announce(list, c);
-  if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+  if (atEnd) requestAnimationFrame(() => { scroll.scrollTop = scroll.scrollHeight; }); // after the tips are drawn
 }
 
 // place changes only what differs, so that the focus stays.

@@ -1,5 +1,5 @@
 // The topmost modal of the current person, in a native dialog.
-import { $, fill, h, say } from "./dom.js";
+import { $, fill, h, language, say } from "./dom.js";
 import { explain, onChange, post, store } from "./store.js";
 import { blocks } from "./blocks.js";
 import { gather } from "./elements.js";
@@ -36,7 +36,7 @@ function render(v, depth) {
     h("header", null,
       h("h2", { id: "modal-title", tabIndex: -1 }, v.title),
       h("button", { type: "button", id: "modal-x", "aria-label": "Close", onclick: () => close(true) }, "×")),
-    h("div", { id: "modal-body", class: "blocks", "aria-live": "polite", tabIndex: 0, role: "region", "aria-label": v.title }, blocks(ctx, v.blocks)),
+    h("div", { id: "modal-body", class: "blocks", lang: language(JSON.stringify(v.blocks)), "aria-live": "polite", tabIndex: 0, role: "region", "aria-label": v.title }, blocks(ctx, v.blocks)),
     h("p", { id: "modal-trouble", class: "trouble" }),
     h("footer", { class: "dialog-buttons" },
       h("button", { type: "button", class: "button", id: "modal-close", onclick: () => close(false) }, v.close || (depth > 1 ? "Back" : v.submit ? "Cancel" : "Close")),

@@ -56,7 +56,7 @@ function inline(s) {
 function firstSpan(s) {
   let best = null;
   for (const [mark, tag] of MARKS) {
-    const m = "\\" + mark;
+    const m = mark === "*" ? "\\*" : mark;
     const re = new RegExp(`(^|[^\\p{L}\\p{N}${m}])${m}(?=\\S)([^${m}\\n]*?\\S)${m}(?=$|[^\\p{L}\\p{N}${m}])`, "u");
     const hit = re.exec(s);
     if (!hit) continue;
