@@ -135,3 +135,29 @@ func (r *Router) loadRow(path string, row schema.Row) error {
 	_, err := r.Add(path, row)
 	return err
 }
+
+// Force changes any readable attribute of a row without the checks of a write:
+// what the router itself or a technician's hand would change, such as the
+// device mode. A settings menu takes "" as id.
+func (r *Router) Force(path, id string, row schema.Row) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.prof.menus[path]
+	if m == nil {
+		return fmt.Errorf("force in %s: %w", path, errNoPrefix())
+	}
+	recs, err := r.st.targets(change{menu: m, ids: id})
+	if err != nil {
+		return fmt.Errorf("force in %s: %w", path, err)
+	}
+	for name := range row {
+		if !m.readable[name] {
+			return fmt.Errorf("force %s in %s: %w", name, path, errUnknownParameter())
+		}
+	}
+	for _, rec := range recs {
+		maps.Copy(rec.vals, row)
+		r.st.changed(rec, false)
+	}
+	return nil
+}

@@ -135,7 +135,7 @@ func (c *conn) print(k call, m *menu) {
 	for _, row := range rows {
 		out = append(out, k.reply(append([]string{"!re"}, words(row, q.props)...)...))
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && c.r.prof.since(7, 18) {
 		out = append(out, k.reply("!empty"))
 	}
 	c.send(append(out, k.reply("!done"))...)
@@ -194,7 +194,7 @@ func (c *conn) find(k call, m *menu) {
 	c.send(k.reply("!done", "=ret="+strings.Join(ids, ";")))
 }
 
-// note writes a line into the log by hand: /log/info message=…
+// note writes a line into the log by hand, as /log/info does.
 func (c *conn) note(k call, severity string) {
 	message, ok := k.args["message"]
 	if !ok {

@@ -24,4 +24,7 @@
 // What the sources of the facts leave open is a choice here: texts of rarely
 // seen failures, the .about texts, and the order in which a pool hands out
 // its addresses (lowest free first).
+//
+// The menus under data come from the console dumps of tikoci/restraml (The
+// Unlicense).
 package rossim

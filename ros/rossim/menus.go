@@ -209,6 +209,12 @@ func (m *menu) secret(name string) bool { return slices.Contains(m.rule.Secrets,
 // named tells whether rows of the menu can be addressed by their name.
 func (m *menu) named() bool { return m.readable["name"] }
 
+// since tells whether the profile is that version or newer.
+func (p *profile) since(major, minor int) bool {
+	v, err := schema.ParseVersion(p.version)
+	return err == nil && v.Compare(schema.Version{Major: major, Minor: minor}) >= 0
+}
+
 // prefixOf tells whether path or a menu below it exists.
 func (p *profile) prefixOf(path string) bool {
 	return slices.ContainsFunc(p.paths, func(q string) bool {

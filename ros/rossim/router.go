@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"vpnbot/ros/schema"
 )
 
 // Options says what router to play. The zero value is a router of the default
@@ -100,8 +98,7 @@ func (r *Router) masks() bool {
 	if r.opts.PrintMasks == "yes" || r.opts.PrintMasks == "no" {
 		return r.opts.PrintMasks == "yes"
 	}
-	v, err := schema.ParseVersion(r.prof.version)
-	return err == nil && v.Compare(schema.Version{Major: 7, Minor: 21}) >= 0
+	return r.prof.since(7, 21)
 }
 
 // Reboot ends every session and connection, gives every row a new id and

@@ -198,9 +198,7 @@ func (s *state) show(m *menu, rec *record) schema.Row {
 	if rec.id != "" {
 		row[schema.ID] = rec.id
 	}
-	for name, value := range rec.home.rule.Flags {
-		row[name] = value
-	}
+	maps.Copy(row, rec.home.rule.Flags)
 	for name, value := range rec.vals {
 		if name != ".about" && !m.readable[name] {
 			continue

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func (c *raw) gone() {
 	c.t.Helper()
 	if s, err := readSentence(c.br, wide); err == nil {
 		c.t.Errorf("got %q, want a closed connection", s.words)
-	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	} else if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		c.t.Error("the connection stays open")
 	}
 }

@@ -203,7 +203,12 @@ func TestInterfaces(t *testing.T) {
 func TestDeviceMode_Flagged(t *testing.T) {
 	r := router(t, Options{})
 	add(t, r, "/ip/ipsec/peer", schema.Row{"name": "p", "address": "192.0.2.1"})
-	r.st.setting("/system/device-mode")["flagged"] = "true"
+	if err := r.Force("/system/device-mode", "", schema.Row{"flagged": "true"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Force("/system/device-mode", "", schema.Row{"colour": "red"}); err == nil {
+		t.Error("an unknown attribute was forced")
+	}
 	c := member(t, r)
 	trap := "!trap =category=4 =message=failure: configuration flagged, check all router configuration for unauthorized changes and update device-mode"
 	c.want("/ip/ipsec/peer/add =name=q", trap, "!done")
@@ -213,8 +218,8 @@ func TestDeviceMode_Flagged(t *testing.T) {
 	c.want("/ppp/secret/add =name=alice", "!done =ret=*1")
 }
 
-// Ensure every menu of the profile prints, counts and listens without a fault,
-// and its factory rows satisfy their own checks.
+// Ensure every menu of the profile prints, and refers only to menus that
+// exist.
 func TestEveryMenu(t *testing.T) {
 	r := router(t, Options{})
 	c := member(t, r)
@@ -234,10 +239,24 @@ func TestEveryMenu(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Ensure the rows and defaults that a router has from the factory pass the
+// checks of their own menus.
+func TestFactoryRows(t *testing.T) {
+	r := router(t, Options{})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for path, m := range r.prof.menus {
+		rows := []schema.Row{m.rule.Defaults}
 		for _, rec := range r.st.tables[path] {
-			for name, value := range rec.vals {
+			rows = append(rows, rec.vals)
+		}
+		for _, row := range rows {
+			for name, value := range row {
 				a, ok := m.attrs[name]
-				if !ok || rec.dynamic {
+				if !ok {
 					continue
 				}
 				got, err := a.parse(value, m.rule.Numbers)
