@@ -1,0 +1,102 @@
+package chat
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/slack-go/slack"
+	"golang.org/x/text/width"
+
+	"vpnbot/change"
+	"vpnbot/commands"
+)
+
+// table becomes Slack's own table. Modals have none and messages only one, so
+// elsewhere it is text in columns.
+func (p *canvas) table(t commands.Table) {
+	rows := [][]string{p.cells(t.Head)}
+	for _, r := range t.Rows {
+		rows = append(rows, p.cells(r))
+	}
+	if p.place == inModal || p.tables > 0 || len(t.Head) > maxTableColumns {
+		p.code(grid(rows))
+		return
+	}
+	p.tables++
+	block := slack.NewTableBlock("")
+	room, shown := maxTableText, 0
+	for _, row := range rows {
+		need := 0
+		for _, cell := range row {
+			need += units(cell)
+		}
+		if need > room || shown == maxTableRows {
+			break
+		}
+		room, shown = room-need, shown+1
+		cells := make([]slack.TableCell, len(row))
+		for i, cell := range row {
+			cells[i] = slack.NewTableRawTextCell(cell)
+		}
+		block.AddRow(cells...)
+	}
+	if shown > 0 {
+		p.add(block)
+	}
+	if left := len(rows) - shown; left > 0 {
+		p.cut = true
+		p.context(p.rich(change.T("common.more", "count", left)))
+	}
+}
+
+// maxCell bounds one cell, so that one long note does not crowd out the table.
+const maxCell = 400
+
+// cells says one row. A cell must not be empty.
+func (p *canvas) cells(texts []change.Text) []string {
+	cells := make([]string, len(texts))
+	for i, t := range texts {
+		said := strings.TrimSpace(strings.ReplaceAll(p.plain(t), "`", ""))
+		if cells[i] = cut(said, maxCell); cells[i] == "" {
+			cells[i] = "–"
+		}
+	}
+	return cells
+}
+
+// grid is rows as text in aligned columns, escaped.
+func grid(rows [][]string) string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(cell))
+		}
+	}
+	var lines []string
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(escape(cell) + strings.Repeat(" ", widths[i]-columns(cell)+2))
+		}
+		lines = append(lines, strings.TrimRight(line.String(), " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// columns is how wide s is: Chinese characters take two columns.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		switch k := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case k == width.EastAsianWide || k == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
