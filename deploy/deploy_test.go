@@ -82,7 +82,7 @@ func TestManifest(t *testing.T) {
 	if !m.Settings.Socket || !m.Settings.Interactivity.Enabled || m.Features.Home.Home || !m.Features.Home.Messages {
 		t.Errorf("settings %+v, home %+v", m.Settings, m.Features.Home)
 	}
-	want := []string{"commands", "chat:write", "im:write", "users:read", "channels:history", "groups:history", "im:history"}
+	want := []string{"commands", "chat:write", "im:write", "users:read", "channels:history", "groups:history", "im:history", "channels:read", "groups:read"}
 	if !slices.Equal(m.OAuth.Scopes.Bot, want) {
 		t.Errorf("scopes %v, want %v", m.OAuth.Scopes.Bot, want)
 	}
