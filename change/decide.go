@@ -2,6 +2,7 @@ package change
 
 import (
 	"crypto/subtle"
+	"errors"
 	"slices"
 	"time"
 
@@ -107,7 +108,7 @@ func (r Request) Approve(now time.Time, by Actor, digest, reason string) (Move, 
 
 // Deny ends the request by one approver's no. The requester cancels instead.
 func (r Request) Deny(now time.Time, by Actor, reason string) (Move, error) {
-	if err := r.MayApprove(now, by.Person); err != nil && err != ErrTwice {
+	if err := r.MayApprove(now, by.Person); err != nil && !errors.Is(err, ErrTwice) {
 		return Move{}, err
 	}
 	return r.decided(now, Denied, EventDenied, by, reason), nil

@@ -131,7 +131,9 @@ func office(t *testing.T, name, lan string) (*rossim.Router, string) {
 		if err := r.Close(); err != nil {
 			t.Errorf("closing %s: %v", name, err)
 		}
-		<-served
+		if err := <-served; err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Errorf("serving %s: %v", name, err)
+		}
 	})
 	return r, l.Addr().String()
 }

@@ -178,8 +178,6 @@ func show(path []string) string {
 
 func (v value) fail(message string) { v.doc.failAt(v.path, message) }
 
-func (v value) warn(message string) { v.doc.warnAt(v.path, message) }
-
 func (v value) present() bool { return v.node != nil }
 
 // child makes the value below v and notes where it stands.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ type answer struct {
 func (s *session) run(ctx context.Context, c command) (answer, error) {
 	s.tag++
 	c.tag = strconv.FormatUint(s.tag, 10)
-	c.words = append(c.words[:len(c.words):len(c.words)], ".tag="+c.tag)
+	c.words = append(slices.Clip(c.words), ".tag="+c.tag)
 	reply, err := s.exchange(ctx, c, func() (*routeros.Reply, error) {
 		return s.client.RunArgs(c.words)
 	})

@@ -96,7 +96,7 @@ func TestPassword(t *testing.T) {
 			t.Errorf("%c appears %d times, expected about %d", r, n, want)
 		}
 	}
-	if secret.NewRef() == secret.NewRef() || len(secret.NewRef()) != 24 {
+	if a, b := secret.NewRef(), secret.NewRef(); a == b || len(a) != 24 {
 		t.Error("names of secrets repeat")
 	}
 }
