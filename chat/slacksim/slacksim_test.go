@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,5 +190,71 @@ func TestSocketMode_CommandAndClick(t *testing.T) {
 	a := ic.ActionCallback.BlockActions[0]
 	if ic.User.ID != "UAP" || ic.User.TeamID != "T1" || ic.Container.MessageTs != card.TS || a.ActionID != "approve" || a.Value != "42" || a.BlockID != "act" {
 		t.Errorf("click: got %+v, action %+v", ic, a)
+	}
+}
+
+// Ensure an SDK opens a modal, refuses what was entered, and gets the rest.
+func TestSocketMode_Modal(t *testing.T) {
+	s, base := start(t, story())
+	connect(t, s, base, app)
+	if err := s.Command(t.Context(), "UOP", "COPS", "/vpn form"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, s, func() bool { return len(s.Views("UOP")) == 1 })
+	v := s.Views("UOP")[0]
+	enter := map[string]string{"name": "ab", "site": "hq", "days": "90"}
+	err := s.Submit(t.Context(), "UOP", v.ID, slacksim.Enter(enter))
+	if e, ok := errors.AsType[*slacksim.InputErrors](err); !ok || !strings.Contains(e.ByBlock["name"], "太短") {
+		t.Errorf("got %v", err)
+	}
+	enter["name"] = "vpn-01"
+	if err := s.Submit(t.Context(), "UOP", v.ID, slacksim.Enter(enter)); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(s.Views("UOP")); got != 0 {
+		t.Errorf("views: got %d, want none", got)
+	}
+}
+
+// Ensure an SDK reconnects over a refresh and then gets commands again.
+func TestSocketMode_Refresh(t *testing.T) {
+	s, base := start(t, options())
+	connect(t, s, base, func(_ *slack.Client, sm *socketmode.Client, e socketmode.Event) {
+		if e.Request != nil && e.Request.EnvelopeID != "" {
+			_ = sm.Ack(*e.Request)
+		}
+	})
+	s.Disconnect(slacksim.ReasonRefresh)
+	wait(t, s, func() bool { return s.Opened() == 2 && s.Connections() == 1 })
+	if err := s.Command(t.Context(), "UOP", "COPS", "/vpn help"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Ensure an SDK meets Slack's errors as its own.
+func TestSDK_Errors(t *testing.T) {
+	_, base := start(t, options())
+	api := client(base)
+	ts, err := api.PostEphemeral("COPS", "UOP", slack.MsgOptionText("psst", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := api.UpdateMessage("COPS", ts, slack.MsgOptionText("x", false)); code(err) != "message_not_found" {
+		t.Errorf("updating an ephemeral message: got %v", err)
+	}
+	if _, err := api.OpenView("1.2.c", modal("x")); code(err) != "invalid_trigger_id" {
+		t.Errorf("opening with a made-up trigger: got %v", err)
+	}
+	u, err := api.GetUserInfo("UEXT")
+	if err != nil || u.TeamID != "T2" {
+		t.Errorf("user: got %+v, %v", u, err)
+	}
+	im, _, _, err := api.OpenConversation(&slack.OpenConversationParameters{Users: []string{"UOP"}})
+	if err != nil || im.ID == "" {
+		t.Errorf("direct message: got %+v, %v", im, err)
+	}
+	members, err := api.GetUserGroupMembers("S1")
+	if err != nil || len(members) != 1 {
+		t.Errorf("group: got %v, %v", members, err)
 	}
 }

@@ -28,7 +28,7 @@ func asks(block, action string) body {
 func acts(block string, ids ...string) body {
 	var els []any
 	for _, id := range ids {
-		els = append(els, body{"type": "button", "action_id": id, "value": "v-" + id, "text": body{"type": "plain_text", "text": id}})
+		els = append(els, body{"type": "button", "action_id": id, "value": "v-" + xs(min(len(id), 9)), "text": plain("Press")})
 	}
 	return body{"type": "actions", "block_id": block, "elements": els}
 }
