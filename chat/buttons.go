@@ -10,28 +10,29 @@ import (
 	"vpnbot/commands"
 )
 
-// formMark at the end of an action ID tells that the press opens a modal. It
-// only decides how early the modal opens, never what somebody may do.
-const formMark = "+form"
+// opensForm tells which presses open a modal. It decides how early the modal
+// opens, while the press's trigger lives, and never what somebody may do.
+func opensForm(action string) bool {
+	switch action {
+	case commands.ActionApprove, commands.ActionDeny, commands.ActionReveal:
+		return true
+	}
+	return false
+}
 
 // actionID names a button. Buttons of one block need different names, so that
 // later ones are numbered.
 func actionID(b commands.Button, nth int) string {
-	id := b.Action
-	if b.Form {
-		id += formMark
-	}
 	if nth > 0 {
-		id += ":" + strconv.Itoa(nth)
+		return b.Action + ":" + strconv.Itoa(nth)
 	}
-	return id
+	return b.Action
 }
 
-// parseActionID is the reverse of actionID.
-func parseActionID(id string) (action string, form bool) {
-	id, _, _ = strings.Cut(id, ":")
-	action, form = strings.CutSuffix(id, formMark)
-	return action, form
+// actionOf is the reverse of actionID.
+func actionOf(id string) string {
+	action, _, _ := strings.Cut(id, ":")
+	return action
 }
 
 func (p *canvas) buttons(buttons []commands.Button) {

@@ -120,7 +120,7 @@ func (c *Chat) interaction(ctx context.Context, cb slack.InteractionCallback, ac
 			return
 		}
 		press := cb.ActionCallback.BlockActions[0]
-		action, form := parseActionID(press.ActionID)
+		action := actionOf(press.ActionID)
 		d := delivery{
 			kind: kindClick, key: "click:" + cb.TriggerID, from: from, Action: action, Value: press.Value,
 			Channel: cb.Channel.ID, url: cb.ResponseURL, ephemeral: cb.Container.IsEphemeral,
@@ -128,7 +128,7 @@ func (c *Chat) interaction(ctx context.Context, cb slack.InteractionCallback, ac
 		if d.Channel == "" {
 			d.Channel = cb.Container.ChannelID
 		}
-		if form {
+		if opensForm(action) {
 			ack(nil)
 			c.spawn(from, d, func() { c.modal(ctx, d, cb.TriggerID) })
 			return
