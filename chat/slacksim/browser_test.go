@@ -17,7 +17,7 @@ type browser struct {
 	ctx context.Context
 }
 
-func openBrowser(t *testing.T, url string, width, height int64) browser {
+func openBrowser(t *testing.T, url string, width, height int64, before ...chromedp.Action[chromedp.Void]) browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -30,7 +30,8 @@ func openBrowser(t *testing.T, url string, width, height int64) browser {
 	t.Cleanup(cancelAlloc)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(url)); err != nil {
+	steps := append([]chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(width, height)}, before...)
+	if err := chromedp.Do(ctx, append(steps, chromedp.Navigate(url))...); err != nil {
 		t.Fatalf("opening the page: %v", err)
 	}
 	limited, cancelLimit := context.WithTimeout(ctx, 60*time.Second)

@@ -184,6 +184,6 @@ func (s *Server) messagePayload(st *state, c *socket, t target, w map[string]any
 	if !m.Ephemeral() {
 		w["message"] = m.wire(&s.opts, slices.Contains(t.conv.Members, s.opts.Bot.UserID))
 	}
-	h := hook{user: t.user.ID, channel: m.Channel, original: m.TS, thread: m.ThreadTS}
+	h := hook{user: t.user.ID, channel: m.Channel, original: m.TS}
 	w["response_url"] = c.base + st.hook(&s.opts, "actions", h, now)
 }

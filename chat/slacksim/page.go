@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -29,8 +30,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no page", http.StatusInternalServerError)
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/archives/") {
-		r.URL.Path = "/" // a permalink: the page finds the message
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/archives/"); ok { // a permalink
+		channel, _, _ := strings.Cut(rest, "/")
+		http.Redirect(w, r, "/#//"+url.PathEscape(channel), http.StatusFound)
+		return
 	}
 	http.FileServerFS(web).ServeHTTP(w, r)
 }

@@ -1,13 +1,17 @@
 package slacksim_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/slack-go/slack"
 
 	"vpnbot/chat/slacksim"
 )
@@ -157,4 +161,45 @@ func TestPage_NoApp(t *testing.T) {
 	b.until(`document.getElementById("live").textContent.includes("你好 <b>")`)
 	b.fits("joint channel")
 	b.axe("no app")
+}
+
+// dark makes the browser prefer a dark page.
+func dark(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+	scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "dark"}
+	_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{scheme}})
+	return chromedp.Void{}, err
+}
+
+// Ensure the dark page is as legible as the light one, with a card and a
+// modal on it, and that a permalink leads to its channel.
+func TestPage_Dark(t *testing.T) {
+	s, base := start(t, story())
+	api := connect(t, s, base, app)
+	_, ts, err := api.PostMessage("COPS", slack.MsgOptionText("Request #42", false), slack.MsgOptionBlocks(card()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := api.GetPermalink(&slack.PermalinkParameters{Channel: "COPS", Ts: ts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := openBrowser(t, link, 1280, 800, dark)
+	b.until(`document.querySelector("[data-action-id=approve]")`)
+	if got := b.text(`getComputedStyle(document.body).backgroundColor`); got != "rgb(23, 25, 26)" {
+		t.Errorf("background: got %s", got)
+	}
+	b.axe("dark card")
+	b.tabTo(`"[data-action-id=more]"`)
+	b.keys(kb.Enter)
+	b.until(`document.activeElement.getAttribute("role") === "menuitem"`)
+	b.axe("dark menu")
+	b.keys(kb.Escape)
+	b.until(`document.activeElement.dataset.actionId === "more"`)
+	b.tabTo(`"[data-action-id=deny]"`)
+	b.keys(kb.Enter)
+	b.until(`document.querySelector("#confirm[open]")`)
+	b.axe("dark question")
+	b.shot(os.TempDir() + "/slacksim-dark.png")
+	b.keys(kb.Escape)
+	b.until(`!document.querySelector("#confirm[open]") && document.activeElement.dataset.actionId === "deny"`)
 }

@@ -3,6 +3,7 @@ package slacksim
 import (
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"path"
 	"time"
@@ -18,7 +19,6 @@ const (
 type hook struct {
 	user, channel string
 	original      string // TS of the message with the button, empty for a command
-	thread        string
 	expires       time.Time
 	uses          int
 }
@@ -27,6 +27,9 @@ type hook struct {
 func (st *state) hook(o *Options, kind string, h hook, now time.Time) string {
 	secret := rand.Text()
 	h.expires = now.Add(hookLife)
+	if len(st.hooks) > manyIDs {
+		maps.DeleteFunc(st.hooks, func(_ string, old hook) bool { return now.After(old.expires) })
+	}
 	st.hooks[secret] = h
 	return "/" + kind + "/" + o.Team.ID + "/" + st.id("") + "/" + secret
 }

@@ -3,9 +3,14 @@ package slacksim
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
+
+// manyIDs is how many triggers and response URLs are kept before old ones are
+// forgotten.
+const manyIDs = 4096
 
 // trigger is the right to open a modal for a person who has just done something.
 type trigger struct {
@@ -17,6 +22,9 @@ type trigger struct {
 
 // trigger makes a trigger ID.
 func (s *Server) trigger(st *state, user, view string, now time.Time) string {
+	if len(st.triggers) > manyIDs {
+		maps.DeleteFunc(st.triggers, func(_ string, old trigger) bool { return now.Sub(old.expires) > time.Hour })
+	}
 	st.lastID++
 	id := fmt.Sprintf("%d.%d.%s", now.UnixMilli(), st.lastID, strings.ToLower(rand.Text()))
 	st.triggers[id] = trigger{user: user, view: view, expires: now.Add(s.opts.TriggerLife)}

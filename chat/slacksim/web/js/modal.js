@@ -24,6 +24,7 @@ async function submit(e) {
   const res = await post("submit", { view: shown.id, values: gather(dialog) });
   dialog.removeAttribute("aria-busy");
   button.ariaDisabled = null;
+  if (res.errors) dialog.querySelector("[aria-invalid]")?.focus();
   if (res.ok || res.errors) return; // the stream brings what follows
   const why = explain(res.error);
   $("modal-trouble").textContent = "⚠ " + why;

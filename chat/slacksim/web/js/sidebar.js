@@ -42,6 +42,7 @@ export function become(user) {
   history.replaceState(null, "", `#/${user}/${store.channel}`);
   say(`You are now ${p.name}, ${role(p)}`);
   drawer(false);
+  $("composer").value = ""; // what one person began is not another's
   follow(user);
   $("composer").focus();
 }
