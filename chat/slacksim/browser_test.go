@@ -82,7 +82,7 @@ func (b browser) shot(path string) {
 	}
 }
 
-// focus goes to an element by the Tab key alone, as someone without a mouse.
+// tabTo goes to an element by the Tab key alone, as someone without a mouse.
 func (b browser) tabTo(js string) {
 	b.t.Helper()
 	for range 80 {

@@ -199,7 +199,6 @@ func TestPage_Dark(t *testing.T) {
 	b.keys(kb.Enter)
 	b.until(`document.querySelector("#confirm[open]")`)
 	b.axe("dark question")
-	b.shot(os.TempDir() + "/slacksim-dark.png")
 	b.keys(kb.Escape)
 	b.until(`!document.querySelector("#confirm[open]") && document.activeElement.dataset.actionId === "deny"`)
 }

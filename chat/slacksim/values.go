@@ -215,7 +215,7 @@ func refuseOne(e element, got []string) string {
 	return ""
 }
 
-// known reports the entries that belong to no input, so that a test that
+// unknown reports the entries that belong to no input, so that a test that
 // misspells one fails.
 func (v Values) unknown(blocks []Block) []string {
 	left := maps.Clone(v)
