@@ -123,8 +123,10 @@ func TestHistory_Metadata(t *testing.T) {
 		r := newRig(t, newSim(t, free(options())))
 		var root any
 		for i := range 5 {
-			ans := r.call("chat.postMessage", body{"channel": "COPS", "text": fmt.Sprint(i),
-				"metadata": body{"event_type": "notice", "event_payload": body{"key": fmt.Sprint(i)}}})
+			ans := r.call("chat.postMessage", body{
+				"channel": "COPS", "text": fmt.Sprint(i),
+				"metadata": body{"event_type": "notice", "event_payload": body{"key": fmt.Sprint(i)}},
+			})
 			root = ans["ts"]
 		}
 		r.call("chat.postMessage", body{"channel": "COPS", "text": "reply", "thread_ts": root})

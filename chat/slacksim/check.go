@@ -182,11 +182,6 @@ func only(types ...string) rule {
 	}
 }
 
-// without is a list of types less some.
-func without(types []string, less ...string) []string {
-	return slices.DeleteFunc(slices.Clone(types), func(t string) bool { return slices.Contains(less, t) })
-}
-
 // merge joins tables of properties.
 func merge(tables ...map[string]rule) map[string]rule {
 	all := map[string]rule{}

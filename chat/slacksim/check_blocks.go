@@ -18,12 +18,6 @@ type blockRule struct {
 	shape shape
 }
 
-// The tables, made once.
-var (
-	knownBlocks   = blockRules()
-	knownElements = elementShapes()
-)
-
 // blockRules is every block type the stand-in knows.
 func blockRules() map[string]blockRule {
 	id := map[string]rule{"block_id": text(1, 255)}
@@ -54,8 +48,10 @@ func blockRules() map[string]blockRule {
 			"label": plainText(2000), "element": only(enterables...), "hint": plainText(2000),
 			"optional": boolean, "dispatch_action": boolean,
 		}), need: []string{"label", "element"}, also: func(c *checker, _ string, _ map[string]any) { c.inputs++ }}},
-		"markdown": {inMessage, shape{fields: merge(id, map[string]rule{"text": text(1, maxMarkdown)}),
-			need: []string{"text"}, also: countMarkdown}},
+		"markdown": {inMessage, shape{
+			fields: merge(id, map[string]rule{"text": text(1, maxMarkdown)}),
+			need:   []string{"text"}, also: countMarkdown,
+		}},
 		"rich_text": {anywhere, with(map[string]rule{"elements": items(0, 1000, richElement)}, "elements")},
 		"table": {inMessage, shape{fields: merge(id, map[string]rule{
 			"rows": items(1, 100, items(1, 20, tableCell)), "column_settings": items(0, 20, columnSetting()),
@@ -148,17 +144,18 @@ func (c *checker) blocks(at string, v any, hi int) []Block {
 	if len(l) > hi {
 		c.bad(at, "no more than %d items allowed", hi)
 	}
-	c.shapes = knownElements
+	c.shapes = elementShapes()
+	rules := blockRules()
 	blocks := make([]Block, 0, len(l))
 	for i, b := range l {
-		blocks = append(blocks, c.block(fmt.Sprintf("%s/%d", at, i), b))
+		blocks = append(blocks, c.block(fmt.Sprintf("%s/%d", at, i), b, rules))
 	}
 	return blocks
 }
 
-func (c *checker) block(at string, v any) Block {
+func (c *checker) block(at string, v any, rules map[string]blockRule) Block {
 	m, ok := v.(map[string]any)
-	r, known := knownBlocks[str(m, "type")]
+	r, known := rules[str(m, "type")]
 	switch {
 	case !ok:
 		c.bad(at, "must provide an object")

@@ -3,6 +3,7 @@ package slacksim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -146,9 +147,7 @@ func (s *Server) clickEnvelope(st *state, c *socket, t target, p press) (envelop
 	w := s.common(st, "block_actions", t.user, view, now)
 	w["actions"] = []any{action}
 	values := Values{}
-	for k, v := range p.values {
-		values[k] = v
-	}
+	maps.Copy(values, p.values)
 	if len(p.chosen) > 0 && t.el["type"] != "button" {
 		values[str(t.block, "block_id")+"/"+t.id()] = p.chosen
 	}

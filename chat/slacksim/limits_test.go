@@ -2,6 +2,7 @@ package slacksim_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,9 +23,7 @@ func repeat(n int, b func(i int) any) []any {
 func xs(n int) string { return strings.Repeat("x", n) }
 
 func with(b body, more body) body {
-	for k, v := range more {
-		b[k] = v
-	}
+	maps.Copy(b, more)
 	return b
 }
 
@@ -52,51 +51,83 @@ func limits() []limit {
 		{"section text", one(says(xs(3000))), one(says(xs(3001))), "/blocks/0/text/text", "less than 3001 characters"},
 		{"section text, Chinese", one(says(strings.Repeat("鳳", 3000))), one(says(strings.Repeat("鳳", 3001))), "/blocks/0/text/text", "less than 3001"},
 		{"section empty", one(says("x")), one(says("")), "/blocks/0/text/text", "more than 0 characters"},
-		{"fields", one(body{"type": "section", "fields": repeat(10, func(int) any { return plain(xs(2000)) })}),
-			one(body{"type": "section", "fields": repeat(11, func(int) any { return plain("x") })}), "/blocks/0/fields", "no more than 10"},
-		{"field text", one(body{"type": "section", "fields": []any{plain("x")}}),
-			one(body{"type": "section", "fields": []any{plain(xs(2001))}}), "/blocks/0/fields/0/text", "less than 2001"},
+		{
+			"fields", one(body{"type": "section", "fields": repeat(10, func(int) any { return plain(xs(2000)) })}),
+			one(body{"type": "section", "fields": repeat(11, func(int) any { return plain("x") })}), "/blocks/0/fields", "no more than 10",
+		},
+		{
+			"field text", one(body{"type": "section", "fields": []any{plain("x")}}),
+			one(body{"type": "section", "fields": []any{plain(xs(2001))}}), "/blocks/0/fields/0/text", "less than 2001",
+		},
 		{"section needs text", one(says("x")), one(body{"type": "section"}), "/blocks/0", "must provide text or fields"},
 		{"header", one(body{"type": "header", "text": plain(xs(150))}), one(body{"type": "header", "text": plain(xs(151))}), "/blocks/0/text/text", "less than 151"},
-		{"header mrkdwn", one(body{"type": "header", "text": plain("x")}),
-			one(body{"type": "header", "text": body{"type": "mrkdwn", "text": "x"}}), "/blocks/0/text", "must be one of: plain_text"},
-		{"context", one(body{"type": "context", "elements": repeat(10, func(int) any { return plain("x") })}),
-			one(body{"type": "context", "elements": repeat(11, func(int) any { return plain("x") })}), "/blocks/0/elements", "no more than 10"},
-		{"actions", one(body{"type": "actions", "elements": repeat(25, func(i int) any { return acts("", fmt.Sprint("b", i))["elements"].([]any)[0] })}),
-			one(body{"type": "actions", "elements": repeat(26, func(i int) any { return acts("", fmt.Sprint("b", i))["elements"].([]any)[0] })}), "/blocks/0/elements", "no more than 25"},
+		{
+			"header mrkdwn", one(body{"type": "header", "text": plain("x")}),
+			one(body{"type": "header", "text": body{"type": "mrkdwn", "text": "x"}}), "/blocks/0/text", "must be one of: plain_text",
+		},
+		{
+			"context", one(body{"type": "context", "elements": repeat(10, func(int) any { return plain("x") })}),
+			one(body{"type": "context", "elements": repeat(11, func(int) any { return plain("x") })}), "/blocks/0/elements", "no more than 10",
+		},
+		{
+			"actions", one(body{"type": "actions", "elements": repeat(25, func(i int) any { return acts("", fmt.Sprint("b", i))["elements"].([]any)[0] })}),
+			one(body{"type": "actions", "elements": repeat(26, func(i int) any { return acts("", fmt.Sprint("b", i))["elements"].([]any)[0] })}), "/blocks/0/elements", "no more than 25",
+		},
 		{"same action_id", one(acts("x", "a"), acts("y", "a")), one(acts("x", "a", "a")), "/blocks/0/elements/1/action_id", "already exists"},
 		{"same block_id", one(acts("x", "a"), acts("y", "a")), one(acts("x", "a"), acts("x", "b")), "/blocks/1/block_id", "already exists"},
 		{"block_id", one(acts(xs(255), "a")), one(acts(xs(256), "a")), "/blocks/0/block_id", "less than 256"},
 		{"action_id", one(acts("x", xs(255))), one(acts("x", xs(256))), "/blocks/0/elements/0/action_id", "less than 256"},
 		{"button text", one(choose("button", body{"text": plain(xs(75))})), one(choose("button", body{"text": plain(xs(76))})), "/blocks/0/elements/0/text/text", "less than 76"},
-		{"button value", one(choose("button", body{"text": plain("x"), "value": xs(2000)})),
-			one(choose("button", body{"text": plain("x"), "value": xs(2001)})), "/blocks/0/elements/0/value", "less than 2001"},
-		{"button style", one(choose("button", body{"text": plain("x"), "style": "danger"})),
-			one(choose("button", body{"text": plain("x"), "style": "default"})), "/blocks/0/elements/0/style", "must be one of"},
+		{
+			"button value", one(choose("button", body{"text": plain("x"), "value": xs(2000)})),
+			one(choose("button", body{"text": plain("x"), "value": xs(2001)})), "/blocks/0/elements/0/value", "less than 2001",
+		},
+		{
+			"button style", one(choose("button", body{"text": plain("x"), "style": "danger"})),
+			one(choose("button", body{"text": plain("x"), "style": "default"})), "/blocks/0/elements/0/style", "must be one of",
+		},
 		{"select options", one(choose("static_select", body{"options": choices(100)})), one(choose("static_select", body{"options": choices(101)})), "/blocks/0/elements/0/options", "no more than 100"},
 		{"radio options", one(choose("radio_buttons", body{"options": choices(10)})), one(choose("radio_buttons", body{"options": choices(11)})), "/blocks/0/elements/0/options", "no more than 10"},
 		{"overflow options", one(choose("overflow", body{"options": choices(5)})), one(choose("overflow", body{"options": choices(6)})), "/blocks/0/elements/0/options", "no more than 5"},
-		{"option text", one(choose("overflow", body{"options": []any{body{"text": plain(xs(75)), "value": xs(150)}}})),
-			one(choose("overflow", body{"options": []any{body{"text": plain(xs(76)), "value": "x"}}})), "/blocks/0/elements/0/options/0/text/text", "less than 76"},
-		{"option value", one(choose("overflow", body{"options": choices(1)})),
-			one(choose("overflow", body{"options": []any{body{"text": plain("x"), "value": xs(151)}}})), "/blocks/0/elements/0/options/0/value", "less than 151"},
+		{
+			"option text", one(choose("overflow", body{"options": []any{body{"text": plain(xs(75)), "value": xs(150)}}})),
+			one(choose("overflow", body{"options": []any{body{"text": plain(xs(76)), "value": "x"}}})), "/blocks/0/elements/0/options/0/text/text", "less than 76",
+		},
+		{
+			"option value", one(choose("overflow", body{"options": choices(1)})),
+			one(choose("overflow", body{"options": []any{body{"text": plain("x"), "value": xs(151)}}})), "/blocks/0/elements/0/options/0/value", "less than 151",
+		},
 		{"placeholder", one(choose("users_select", body{"placeholder": plain(xs(150))})), one(choose("users_select", body{"placeholder": plain(xs(151))})), "/blocks/0/elements/0/placeholder/text", "less than 151"},
-		{"initial option", one(choose("static_select", body{"options": choices(2), "initial_option": choices(1)[0]})),
-			one(choose("static_select", body{"options": choices(1), "initial_option": choices(2)[1]})), "/blocks/0/elements/0", "not one of the options"},
-		{"confirm", one(choose("button", body{"text": plain("x"), "confirm": sure(100, 300, 30)})),
-			one(choose("button", body{"text": plain("x"), "confirm": sure(101, 300, 30)})), "/blocks/0/elements/0/confirm/title/text", "less than 101"},
-		{"confirm text", one(choose("button", body{"text": plain("x"), "confirm": sure(1, 300, 1)})),
-			one(choose("button", body{"text": plain("x"), "confirm": sure(1, 301, 1)})), "/blocks/0/elements/0/confirm/text/text", "less than 301"},
-		{"confirm button", one(choose("button", body{"text": plain("x"), "confirm": sure(1, 1, 30)})),
-			one(choose("button", body{"text": plain("x"), "confirm": sure(1, 1, 31)})), "/blocks/0/elements/0/confirm/confirm/text", "less than 31"},
+		{
+			"initial option", one(choose("static_select", body{"options": choices(2), "initial_option": choices(1)[0]})),
+			one(choose("static_select", body{"options": choices(1), "initial_option": choices(2)[1]})), "/blocks/0/elements/0", "not one of the options",
+		},
+		{
+			"confirm", one(choose("button", body{"text": plain("x"), "confirm": sure(100, 300, 30)})),
+			one(choose("button", body{"text": plain("x"), "confirm": sure(101, 300, 30)})), "/blocks/0/elements/0/confirm/title/text", "less than 101",
+		},
+		{
+			"confirm text", one(choose("button", body{"text": plain("x"), "confirm": sure(1, 300, 1)})),
+			one(choose("button", body{"text": plain("x"), "confirm": sure(1, 301, 1)})), "/blocks/0/elements/0/confirm/text/text", "less than 301",
+		},
+		{
+			"confirm button", one(choose("button", body{"text": plain("x"), "confirm": sure(1, 1, 30)})),
+			one(choose("button", body{"text": plain("x"), "confirm": sure(1, 1, 31)})), "/blocks/0/elements/0/confirm/confirm/text", "less than 31",
+		},
 		{"text input stands in input only", one(asks("b", "a")), one(choose("plain_text_input", nil)), "/blocks/0/elements/0", "unsupported type"},
-		{"button does not stand in input", one(asks("b", "a")),
-			one(body{"type": "input", "label": plain("x"), "element": body{"type": "button", "text": plain("x")}}), "/blocks/0/element", "unsupported type"},
+		{
+			"button does not stand in input", one(asks("b", "a")),
+			one(body{"type": "input", "label": plain("x"), "element": body{"type": "button", "text": plain("x")}}), "/blocks/0/element", "unsupported type",
+		},
 		{"label", one(with(asks("b", "a"), body{"label": plain(xs(2000))})), one(with(asks("b", "a"), body{"label": plain(xs(2001))})), "/blocks/0/label/text", "less than 2001"},
-		{"image alt", one(body{"type": "image", "image_url": "https://x/y.png", "alt_text": xs(2000)}),
-			one(body{"type": "image", "image_url": "https://x/y.png", "alt_text": xs(2001)}), "/blocks/0/alt_text", "less than 2001"},
-		{"markdown together", one(body{"type": "markdown", "text": xs(6000)}, body{"type": "markdown", "text": xs(6000)}),
-			one(body{"type": "markdown", "text": xs(6000)}, body{"type": "markdown", "text": xs(6001)}), "/blocks/1", "less than 12001"},
+		{
+			"image alt", one(body{"type": "image", "image_url": "https://x/y.png", "alt_text": xs(2000)}),
+			one(body{"type": "image", "image_url": "https://x/y.png", "alt_text": xs(2001)}), "/blocks/0/alt_text", "less than 2001",
+		},
+		{
+			"markdown together", one(body{"type": "markdown", "text": xs(6000)}, body{"type": "markdown", "text": xs(6000)}),
+			one(body{"type": "markdown", "text": xs(6000)}, body{"type": "markdown", "text": xs(6001)}), "/blocks/1", "less than 12001",
+		},
 		{"table rows", one(grid(100, 1, 1)), one(grid(101, 1, 1)), "/blocks/0/rows", "no more than 100"},
 		{"table columns", one(grid(1, 20, 1)), one(grid(1, 21, 1)), "/blocks/0/rows/0", "no more than 20"},
 		{"table text", one(grid(10, 10, 100)), one(grid(10, 10, 101)), "/blocks/0", "less than 10001"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,10 +153,12 @@ func (s *Server) Command(ctx context.Context, user, channel, line string) error 
 
 // errorCode is the code that Slack shows for a failed command.
 func errorCode(err error) (string, bool) {
-	switch err {
-	case ErrDispatchFailed, ErrTimeout:
-		return err.Error(), true
-	case ErrTrouble:
+	switch {
+	case errors.Is(err, ErrDispatchFailed):
+		return ErrDispatchFailed.Error(), true
+	case errors.Is(err, ErrTimeout):
+		return ErrTimeout.Error(), true
+	case errors.Is(err, ErrTrouble):
 		return "invalid_command_response", true
 	}
 	return "", false
