@@ -183,3 +183,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
+
+// SignIn asks Slack once whom the bot token belongs to, and nothing else.
+func SignIn(ctx context.Context, o Options) (team, user string, err error) {
+	w := newWeb(o)
+	defer w.http.CloseIdleConnections()
+	return w.whoAmI(ctx)
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpnbot/apply"
+	"vpnbot/change"
+	"vpnbot/chat"
+	"vpnbot/commands"
+	"vpnbot/commands/text"
+	"vpnbot/config"
+	"vpnbot/ros"
+	"vpnbot/store"
+	"vpnbot/watch"
+)
+
+// dialer opens a connection.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// options are what a system does not find in its configuration.
+type options struct {
+	dialSlack, dialRouter dialer // nil: the network
+	log                   *slog.Logger
+	socket                bool          // listen for other commands
+	round, poll           time.Duration // zero: watch's own
+	noSync                bool          // tests only
+}
+
+// system is the whole bot.
+type system struct {
+	*desk
+	engine *apply.Engine
+	watch  *watch.Watch
+	chat   *chat.Chat
+	log    *slog.Logger
+	socket net.Listener
+}
+
+// newSystem builds the bot and records its start. Nothing runs before run; close
+// must be called, whether it ran or not.
+func newSystem(ctx context.Context, cfg *config.Config, o options) (*system, error) {
+	k, err := readKeys(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := openLedger(cfg, store.Options{Log: o.log, Signer: k.signer, NoSync: o.noSync})
+	if err != nil {
+		return nil, err
+	}
+	s := &system{desk: &desk{cfg: cfg, store: ledger, keys: k, verifier: k.signer.VerifierKey()}, log: o.log}
+	if err := s.build(ctx, o); err != nil {
+		return nil, errors.Join(err, s.desk.close())
+	}
+	return s, nil
+}
+
+// openLedger opens the ledger in the state directory, which is made when it is
+// missing.
+func openLedger(cfg *config.Config, o store.Options) (*store.Store, error) {
+	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	ledger, err := store.Open(filepath.Join(cfg.State, "ledger.db"), o)
+	if err != nil {
+		return nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	return ledger, nil
+}
+
+func (s *system) build(ctx context.Context, o options) error {
+	if err := s.connect(o); err != nil {
+		return err
+	}
+	var err error
+	if s.engine, err = apply.New(apply.Options{
+		Ledger: s.store, Routers: writers{s.fleet, vault{s.store, s.keys.sealing}}, People: s.people,
+		Location: s.cfg.Location, Explain: sentence, Log: o.log,
+	}); err != nil {
+		return err
+	}
+	witness, err := newWitness(s.cfg, o.log)
+	if err != nil {
+		return err
+	}
+	if s.watch, err = watch.New(watch.Options{
+		Ledger: s.store, Routers: s.fleet, Notary: s.store, Witness: witness, Log: o.log, Round: o.round, Poll: o.poll,
+	}); err != nil {
+		return err
+	}
+	if err := s.serveCommands(s.engine, o.log); err != nil {
+		return err
+	}
+	if s.chat, err = newChat(s, o); err != nil {
+		return err
+	}
+	if o.socket {
+		if s.socket, err = listenSocket(s.cfg.State); err != nil {
+			return err
+		}
+	}
+	return s.started(ctx)
+}
+
+func sentence(err error) change.Text {
+	t, _, _ := text.Explain(err)
+	return t
+}
+
+// started records the start, and what is new in the configuration.
+func (s *system) started(ctx context.Context) error {
+	now := time.Now()
+	m := change.Move{Events: []change.Event{{
+		At: now, Kind: change.EventStarted, Actor: change.SystemPerson, Facts: map[string]string{"version": version()},
+	}}}
+	digest, err := fileDigest(s.cfg.File)
+	if err != nil {
+		return err
+	}
+	before, err := s.store.Fact(ctx, "config")
+	if err != nil && !errors.Is(err, change.ErrNotFound) {
+		return fmt.Errorf("reading the last configuration's digest: %w", err)
+	}
+	if before != digest {
+		facts := map[string]string{"after": digest}
+		if before != "" {
+			facts["before"] = before
+		}
+		m.Events = append(m.Events, change.Event{At: now, Kind: change.EventConfig, Actor: change.SystemPerson, Digest: digest, Facts: facts})
+		m.Facts = []change.Fact{{Name: "config", Value: digest}}
+	}
+	if _, err := s.store.Commit(ctx, m); err != nil {
+		return fmt.Errorf("recording the start: %w", err)
+	}
+	return nil
+}
+
+// run works until ctx ends or a part of the bot cannot go on.
+func (s *system) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return named("apply", s.engine.Run(ctx)) })
+	g.Go(func() error { return named("watch", s.watch.Run(ctx)) })
+	g.Go(func() error { return named("chat", s.chat.Run(ctx)) })
+	if s.socket != nil {
+		g.Go(func() error { return named("socket", s.serveSocket(ctx)) })
+	}
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func named(part string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", part, err)
+	}
+	return nil
+}
+
+// close records the end and lets go of everything.
+func (s *system) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err := s.store.Commit(ctx, change.Move{Events: []change.Event{{
+		At: time.Now(), Kind: change.EventStopped, Actor: change.SystemPerson,
+	}}})
+	if err != nil {
+		err = fmt.Errorf("recording the end: %w", err)
+	}
+	return errors.Join(err, s.desk.close())
+}
+
+// connect and serveCommands build what answers reading commands, with or without
+// Slack.
+func (d *desk) connect(o options) (err error) {
+	if d.catalog, err = text.New(); err != nil {
+		return err
+	}
+	d.people = commands.NewDirectory(d.cfg.People)
+	d.fleet, err = newFleet(d.cfg, o)
+	return err
+}
+
+func (d *desk) serveCommands(locks commands.Locks, log *slog.Logger) (err error) {
+	d.commands, err = commands.New(commands.Options{
+		Ledger: d.store, Routers: d.fleet, People: d.people, Locks: locks, Estate: d.cfg.Estate, Rules: d.cfg.Rules,
+		Key: d.keys.sealing, Location: d.cfg.Location, Log: log,
+	})
+	return err
+}
+
+// desk answers the commands of a terminal: it belongs to the running bot, or to
+// a command that has opened the ledger itself.
+type desk struct {
+	cfg      *config.Config
+	store    *store.Store
+	keys     keys
+	verifier string // of checkpoints; "": unknown here
+	catalog  *text.Catalog
+	people   commands.Directory
+	fleet    *ros.Fleet
+	commands *commands.Service
+}
+
+func (d *desk) close() error {
+	if d.fleet != nil {
+		d.fleet.Close()
+	}
+	return d.store.Close()
+}
