@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"vpnbot/chat"
 	"vpnbot/change/secret"
+	"vpnbot/chat"
 	"vpnbot/config"
 )
 

@@ -1,0 +1,135 @@
+//go:build !nodemo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpnbot/chat/slacksim"
+	"vpnbot/config"
+)
+
+type demoCommand struct {
+	Listen string `default:"127.0.0.1:8421" help:"Address of the page; loopback only (${default})."`
+	State  string `placeholder:"DIR" help:"Keep the ledger here and take it up at the next start. Without it everything is thrown away at the end."`
+	InBand bool   `help:"Reach the second router through the first one's tunnel."`
+}
+
+// Run plays until a signal comes.
+func (c demoCommand) Run(env *environment) (err error) {
+	if c.InBand {
+		return usageError{errors.New("--in-band is not available yet")}
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || !loopback(host) {
+		return usageError{errors.New("--listen: expected host:port on a loopback address, such as 127.0.0.1:8421: whoever reaches the page plays everybody")}
+	}
+	dir := c.State
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "vpnbot-demo-"); err != nil {
+			return fmt.Errorf("making a directory for the demo: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	if err := harden(); err != nil {
+		return err
+	}
+	d, err := newDemo(dir, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return d.run(env.ctx, env.stdout, env.stderr)
+}
+
+// demo is the world around the bot. What it starts it ends in close.
+type demo struct {
+	dir      string
+	routers  []*office
+	slack    *slacksim.Server
+	url      string
+	serving  errgroup.Group
+	tokens   slackTokens
+	listener net.Listener
+}
+
+func newDemo(dir, listen string) (_ *demo, err error) {
+	d := &demo{dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := d.secrets(); err != nil {
+		return nil, err
+	}
+	if d.listener, err = net.Listen("tcp", listen); err != nil {
+		return nil, usageError{fmt.Errorf("--listen: %w", err)}
+	}
+	d.url = "http://" + d.listener.Addr().String()
+	if d.slack, err = slacksim.New(workspace(d.url, d.tokens)); err != nil {
+		return nil, fmt.Errorf("making the workspace: %w", err)
+	}
+	d.serving.Go(func() error { return d.slack.Serve(d.listener) })
+	for _, site := range demoSites() {
+		o, err := newOffice(dir, site)
+		if err != nil {
+			return nil, fmt.Errorf("making router %s: %w", site.Router, err)
+		}
+		d.routers = append(d.routers, o)
+	}
+	return d, d.configure()
+}
+
+// run has the real bot work in this world.
+func (d *demo) run(ctx context.Context, stdout, stderr io.Writer) error {
+	cfg, err := config.Load(d.configFile())
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := newSystem(ctx, cfg, options{log: log, socket: true, round: time.Second, poll: 2 * time.Second})
+	if err != nil {
+		return err
+	}
+	err = d.together(ctx, s, stdout, log)
+	return errors.Join(err, s.close())
+}
+
+func (d *demo) together(ctx context.Context, s *system, stdout io.Writer, log *slog.Logger) error {
+	if err := d.define(ctx, s); err != nil {
+		return fmt.Errorf("importing the demo's definitions: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return runUntilReady(ctx, s, func() { fmt.Fprintln(stdout, "ready", d.url) })
+	})
+	g.Go(func() error {
+		d.clients(ctx, s.store, log)
+		return nil
+	})
+	return g.Wait()
+}
+
+// close ends everything that newDemo began.
+func (d *demo) close() error {
+	var errs []error
+	for _, o := range d.routers {
+		errs = append(errs, o.close())
+	}
+	if d.slack != nil {
+		errs = append(errs, d.slack.Close(), d.serving.Wait())
+	} else if d.listener != nil {
+		errs = append(errs, d.listener.Close())
+	}
+	return errors.Join(errs...)
+}

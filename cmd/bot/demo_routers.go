@@ -1,0 +1,140 @@
+//go:build !nodemo
+
+package main
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpnbot/ros/rossim"
+	"vpnbot/ros/schema"
+)
+
+// demoSite is one site of the demo: a router, its LAN and who dials in there.
+type demoSite struct {
+	Name, Alias, Router string
+	LAN                 string // the first three numbers
+	WAN                 string
+	Accounts            []schema.Row
+	Live                map[string]string // account to the client's public address
+}
+
+func demoSites() []demoSite {
+	return []demoSite{
+		{
+			Name: "hq", Alias: "總公司", Router: "gw-hq", LAN: "192.168.77", WAN: "203.0.113.10",
+			Accounts: []schema.Row{
+				{"name": "chen-yh", "comment": "陳雅惠 業務部"},
+				{"name": "lin-ct", "comment": "林建廷 資訊部"},
+				{"name": "huang-sl", "comment": "黃淑玲 會計部"},
+				{"name": "tsai-old", "comment": "蔡先生 已離職", "disabled": "yes"},
+			},
+			Live: map[string]string{"chen-yh": "198.51.100.71", "lin-ct": "198.51.100.88"},
+		},
+		{
+			Name: "fengshan", Alias: "鳳山", Router: "gw-fengshan", LAN: "192.168.88", WAN: "198.51.100.20",
+			Accounts: []schema.Row{
+				{"name": "kuo-mf", "comment": "郭明發 廠務"},
+				{"name": "printer-svc", "comment": "影印機廠商", "remote-address": "192.168.88.250"},
+			},
+			Live: map[string]string{"kuo-mf": "203.0.113.150"},
+		},
+	}
+}
+
+// office is a site of the demo with its router running.
+type office struct {
+	demoSite
+	Address, Fingerprint string
+	router               *rossim.Router
+	serving              errgroup.Group
+}
+
+func newOffice(dir string, site demoSite) (*office, error) {
+	r, err := rossim.New(rossim.Options{Name: site.Router})
+	if err != nil {
+		return nil, err
+	}
+	o := &office{demoSite: site, router: r}
+	if err := o.furnish(dir); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	cert, fingerprint, err := rossim.Certificate("127.0.0.1")
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	o.Address, o.Fingerprint = l.Addr().String(), fingerprint
+	o.serve(l, cert)
+	return o, nil
+}
+
+func (o *office) serve(l net.Listener, cert tls.Certificate) {
+	o.serving.Go(func() error { return o.router.ServeTLS(l, cert) })
+}
+
+func (o *office) close() error { return errors.Join(o.router.Close(), o.serving.Wait()) }
+
+// furnish sets the router up as an administrator did years ago, with the bot's
+// users added, and lets some people dial in.
+func (o *office) furnish(dir string) error {
+	psk, err := keep(dir, o.Name+".psk", rand.Text)
+	if err != nil {
+		return err
+	}
+	if err := o.botUsers(dir); err != nil {
+		return err
+	}
+	passwords := map[string]string{}
+	for _, a := range o.Accounts {
+		passwords[a["name"]] = rand.Text()
+		a["service"], a["profile"], a["password"] = "l2tp", "vpn-users", passwords[a["name"]]
+	}
+	err = o.router.Load(map[string][]schema.Row{
+		"/ip/address": {
+			{"address": o.WAN + "/24", "interface": "ether1", "comment": "WAN"},
+			{"address": o.LAN + ".1/24", "interface": "ether2", "comment": "LAN"},
+		},
+		"/interface/l2tp-server/server": {{"enabled": "yes", "use-ipsec": "required", "authentication": "mschap2", "default-profile": "vpn-users", "ipsec-secret": psk}},
+		"/ip/pool":                      {{"name": "vpn-pool", "ranges": o.LAN + ".200-" + o.LAN + ".220"}},
+		"/ppp/profile":                  {{"name": "vpn-users", "local-address": o.LAN + ".1", "remote-address": "vpn-pool"}},
+		"/ppp/secret":                   o.Accounts,
+	})
+	if err != nil {
+		return fmt.Errorf("filling in the router: %w", err)
+	}
+	for account, from := range o.Live {
+		if _, err := o.router.Connect(rossim.DialIn{Account: account, Password: passwords[account], PSK: psk, CallerID: from}); err != nil {
+			return fmt.Errorf("letting %s dial in: %w", account, err)
+		}
+	}
+	return nil
+}
+
+// botUsers adds the groups and users that the RouterOS script in deploy adds.
+func (o *office) botUsers(dir string) error {
+	const nothingElse = ",!policy,!sensitive,!password,!reboot,!ftp,!local,!ssh,!telnet,!winbox,!web,!rest-api,!sniff,!romon"
+	var users []schema.Row
+	for user, file := range map[string]string{"vpnbot-ro": "read", "vpnbot-rw": "write"} {
+		password, err := keep(dir, o.Router+"-"+file, rand.Text)
+		if err != nil {
+			return err
+		}
+		users = append(users, schema.Row{"name": user, "group": user, "password": password, "comment": "vpnbot"})
+	}
+	return o.router.Load(map[string][]schema.Row{
+		"/user/group": {
+			{"name": "vpnbot-ro", "policy": "api,read,test,!write" + nothingElse},
+			{"name": "vpnbot-rw", "policy": "api,read,write,test" + nothingElse},
+		},
+		"/user": users,
+	})
+}

@@ -1,0 +1,46 @@
+//go:build !nodemo
+
+package main
+
+import "vpnbot/chat/slacksim"
+
+// workspace is the Slack workspace of the demo.
+func workspace(url string, t slackTokens) slacksim.Options {
+	return slacksim.Options{
+		Team:     slacksim.Team{ID: "T0DEMO", Name: "Fengshan Foods", Domain: "fengshan-foods"},
+		Bot:      slacksim.Bot{AppID: "A0VPNBOT", UserID: "U0VPNBOT", BotID: "B0VPNBOT", Name: "vpnbot"},
+		BotToken: t.bot, AppToken: t.app, BaseURL: url,
+		Users: []slacksim.User{
+			{ID: "U0OLIVE", Handle: "olive", Name: "林小芬", Hint: "operator 操作人", Locale: "zh-TW", TZ: "Asia/Taipei"},
+			{ID: "U0OLIVE2", Handle: "olive-phone", Name: "林小芬（手機）", Hint: "the operator's second account", Locale: "zh-TW", TZ: "Asia/Taipei"},
+			{ID: "U0ANN", Handle: "ann", Name: "吳安安", Hint: "approver 核准人", Locale: "zh-TW", TZ: "Asia/Taipei"},
+			{ID: "U0BEN", Handle: "ben", Name: "Ben Chen", Hint: "approver", Locale: "en-US", TZ: "Asia/Taipei"},
+			{ID: "U0MEI", Handle: "mei", Name: "王美玲", Hint: "staff: gets an account 員工", Locale: "zh-TW", TZ: "Asia/Taipei"},
+			{ID: "U0GUS", Handle: "gus", Name: "Gus Guest", Hint: "guest 訪客", Restricted: true, Locale: "en-US", TZ: "Asia/Taipei"},
+			{ID: "U0EVE", Handle: "eve", Name: "Eve Else", Hint: "of another organisation 外部成員", TeamID: "T0OTHER", TeamName: "Other Co"},
+		},
+		Channels: []slacksim.Channel{
+			{ID: "C0VPNOPS", Name: "vpn-ops", Topic: "VPN requests and approvals", Shared: true, Members: []string{
+				"U0OLIVE", "U0OLIVE2", "U0ANN", "U0BEN", "U0MEI", "U0GUS", "U0EVE",
+			}},
+			{ID: "C0VPNAUDIT", Name: "vpn-audit", Topic: "Signed checkpoints", Private: true, Members: []string{"U0OLIVE", "U0ANN", "U0BEN"}},
+		},
+		Commands: []slacksim.Command{{
+			Name: "/vpn", Description: "VPN accounts by request and approval", UsageHint: "help | adduser | users | requests", Escape: true,
+			Suggestions: []slacksim.Suggestion{
+				{Text: "/vpn help", Description: "what you may use"},
+				{Text: "/vpn adduser mei-01 --for @mei --site hq", Description: "a new dial-in account"},
+				{Text: "/vpn users 鳳山", Description: "the accounts of a site"},
+				{Text: "/vpn requests", Description: "what waits"},
+				{Text: "/vpn me", Description: "your own accounts"},
+			},
+		}},
+		Events: []string{"app_home_opened"},
+		Tips: []slacksim.Tip{
+			{Text: "1. As the operator, ask for an account and submit the preview.", Try: "/vpn adduser mei-01 --for @mei --site hq", As: "U0OLIVE"},
+			{Text: "2. Try to approve it as the operator's second account, then approve it as an approver.", As: "U0ANN"},
+			{Text: "3. Become 王美玲 and open the credentials in her direct messages: some seconds later her computer dials in, and the request is proven.", As: "U0MEI"},
+			{Text: "4. Read what happened.", Try: "/vpn audit", As: "U0ANN"},
+		},
+	}
+}

@@ -1,0 +1,171 @@
+//go:build !nodemo
+
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vpnbot/config"
+	"vpnbot/ros/rossim"
+	"vpnbot/ros/schema"
+	"vpnbot/vpn"
+)
+
+type simCommand struct {
+	Routers int           `default:"2" help:"How many (${default})."`
+	Latency time.Duration `default:"0s" help:"Time that each command takes."`
+	Profile string        `default:"7.22.3" help:"RouterOS version (${default})."`
+	Config  string        `placeholder:"FILE" help:"Serve the routers of this configuration at their addresses."`
+}
+
+// Run serves until a signal comes.
+func (c simCommand) Run(env *environment) (err error) {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	wanted, err := c.wanted()
+	if err != nil {
+		return err
+	}
+	var sims []*simulated
+	defer func() {
+		for _, s := range sims {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	for _, w := range wanted {
+		s, err := c.start(w)
+		if err != nil {
+			return fmt.Errorf("router %s: %w", w.Name, err)
+		}
+		sims = append(sims, s)
+		fmt.Fprintln(env.stdout, s.line)
+	}
+	fmt.Fprintln(env.stdout, "ready")
+	<-env.ctx.Done()
+	return nil
+}
+
+func (c simCommand) validate() error {
+	switch {
+	case c.Profile != rossim.ProfileDefault:
+		return usageError{fmt.Errorf("--profile: expected %s", rossim.ProfileDefault)}
+	case c.Routers < 1 || c.Routers > 1000:
+		return usageError{errors.New("--routers: expected 1 to 1000")}
+	case c.Latency < 0:
+		return usageError{errors.New("--latency: expected 0 or more")}
+	}
+	return nil
+}
+
+// wanted are the routers to play.
+func (c simCommand) wanted() ([]vpn.Router, error) {
+	if c.Config == "" {
+		var list []vpn.Router
+		for i := range c.Routers {
+			list = append(list, vpn.Router{Name: fmt.Sprintf("sim%d", i+1)})
+		}
+		return list, nil
+	}
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		if len(config.Errors(err)) == 0 {
+			err = usageError{err}
+		}
+		return nil, err
+	}
+	for _, r := range cfg.Estate.Routers {
+		if host, _, err := net.SplitHostPort(r.Address); err != nil || !loopback(host) {
+			return nil, usageError{fmt.Errorf("router %s: expected a loopback address: a simulated router listens nowhere else", r.Name)}
+		}
+	}
+	return cfg.Estate.Routers, nil
+}
+
+// simulated is one running router and the line that tells how to reach it.
+type simulated struct {
+	router  *rossim.Router
+	serving errgroup.Group
+	line    string
+}
+
+func (s *simulated) close() error { return errors.Join(s.router.Close(), s.serving.Wait()) }
+
+func (c simCommand) start(w vpn.Router) (_ *simulated, err error) {
+	r, err := rossim.New(rossim.Options{Name: w.Name, Profile: c.Profile, Latency: c.Latency})
+	if err != nil {
+		return nil, err
+	}
+	s := &simulated{router: r}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	password := rand.Text()
+	if err := r.Set("/user", "admin", schema.Row{"password": password}); err != nil {
+		return nil, err
+	}
+	for _, l := range []vpn.Login{w.Read, w.Write} {
+		if err := addUser(r, l); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.listen(w, password)
+}
+
+// addUser adds a login of the configuration, in a group that may do everything:
+// the groups of a real router are not written in it.
+func addUser(r *rossim.Router, l vpn.Login) error {
+	if l.User == "" {
+		return nil
+	}
+	password, err := l.Password.Read()
+	if err != nil {
+		return usageError{err}
+	}
+	row := schema.Row{"group": "full", "password": password.Expose()}
+	if l.User == "admin" {
+		return r.Set("/user", "admin", row)
+	}
+	row["name"] = l.User
+	_, err = r.Add("/user", row)
+	return err
+}
+
+// listen serves w's address, plain or over TLS as it says, and the other one at
+// a free port.
+func (s *simulated) listen(w vpn.Router, password string) error {
+	plainAt, tlsAt := "127.0.0.1:0", "127.0.0.1:0"
+	switch {
+	case w.Plain:
+		plainAt = w.Address
+	case w.Address != "":
+		tlsAt = w.Address
+	}
+	plain, err := net.Listen("tcp", plainAt)
+	if err != nil {
+		return err
+	}
+	s.serving.Go(func() error { return s.router.Serve(plain) })
+	cert, fingerprint, err := rossim.Certificate("127.0.0.1", "localhost")
+	if err != nil {
+		return err
+	}
+	secure, err := net.Listen("tcp", tlsAt)
+	if err != nil {
+		return err
+	}
+	s.serving.Go(func() error { return s.router.ServeTLS(secure, cert) })
+	s.line = strings.Join([]string{
+		s.router.Name(), plain.Addr().String(), "admin", password, secure.Addr().String(), fingerprint,
+	}, " ")
+	return nil
+}
