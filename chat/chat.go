@@ -99,7 +99,9 @@ type Chat struct {
 	teamID string // set before anything is received or sent
 	self   string
 	began  time.Time
+	waits  sync.WaitGroup // acknowledgements that wait for a form's result
 	work   *workers
+	modals *workers // apart, since a trigger does not outlive a queue
 
 	envelopes, acks, refused, sent, sendErrors atomic.Uint64
 }
@@ -109,7 +111,7 @@ func New(o Options) (*Chat, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c := &Chat{o: o, brake: newBrake(), ready: make(chan struct{}), work: newWorkers(64)}
+	c := &Chat{o: o, brake: newBrake(), ready: make(chan struct{}), work: newWorkers(64), modals: newWorkers(16)}
 	c.slack = newWeb(o)
 	c.users = newUserCache(c.slack)
 	return c, nil
@@ -139,6 +141,8 @@ func (c *Chat) Run(ctx context.Context) error {
 	group.Go(func() error { return c.listen(ctx, secondClient) })
 	group.Go(func() error { return c.deliver(ctx) })
 	err := group.Wait()
+	c.waits.Wait()
+	c.modals.wait()
 	c.work.wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

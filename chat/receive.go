@@ -130,7 +130,7 @@ func (c *Chat) interaction(ctx context.Context, cb slack.InteractionCallback, ac
 		}
 		if opensForm(action) {
 			ack(nil)
-			c.spawn(from, d, func() { c.modal(ctx, d, cb.TriggerID) })
+			c.spawn(c.modals, d, func() { c.modal(ctx, d, cb.TriggerID) })
 			return
 		}
 		c.keep(ctx, d, ack)
@@ -168,31 +168,31 @@ func (c *Chat) submission(ctx context.Context, cb slack.InteractionCallback, fro
 		return
 	}
 	answer := make(chan any, 1)
-	c.spawn(from, d, func() { c.submit(ctx, d, answer) })
-	go func() { // the reader of events must not wait
+	c.spawn(c.work, d, func() { c.submit(ctx, d, answer) })
+	c.waits.Go(func() { // the reader of events must not wait
 		select {
 		case payload := <-answer:
 			ack(payload)
 		case <-time.After(ackDeadline):
 			ack(nil)
 		}
-	}()
+	})
 }
 
 // enqueue puts d to work behind what the same person asked for before.
 func (c *Chat) enqueue(ctx context.Context, d delivery) {
-	c.spawn(d.from, d, func() { c.handle(ctx, d) })
+	c.spawn(c.work, d, func() { c.handle(ctx, d) })
 }
 
 // enqueueAnswer tells the person why nothing was begun.
 func (c *Chat) enqueueAnswer(ctx context.Context, d delivery, err error) {
-	c.spawn(d.from, d, func() { c.answerError(ctx, d, c.stranger(d), err) })
+	c.spawn(c.work, d, func() { c.answerError(ctx, d, c.stranger(d), err) })
 }
 
-// spawn runs do for who. A panic is logged by its type and leaves the delivery
+// spawn runs do behind what the same person has waiting in w. A panic is logged by its type and leaves the delivery
 // to the next start.
-func (c *Chat) spawn(who change.SlackID, d delivery, do func()) {
-	ok := c.work.add(who, func() {
+func (c *Chat) spawn(w *workers, d delivery, do func()) {
+	ok := w.add(d.from, func() {
 		defer func() {
 			if p := recover(); p != nil {
 				c.o.Log.Error("handling stopped by a panic", "kind", d.kind, "err", fmt.Sprintf("%T", p))
@@ -201,7 +201,7 @@ func (c *Chat) spawn(who change.SlackID, d delivery, do func()) {
 		do()
 	})
 	if !ok {
-		c.o.Log.Warn("too much is waiting for one person", "slack", who.String(), "err", refuseBusy)
+		c.o.Log.Warn("too much is waiting for one person", "slack", d.from.String(), "err", refuseBusy)
 	}
 }
 

@@ -233,7 +233,7 @@ func TestReceive_Panic(t *testing.T) {
 			Type: slack.InteractionTypeBlockActions, TriggerID: "1", User: slack.User{ID: "UOPS", TeamID: "T1"},
 			ActionCallback: slack.ActionCallbacks{BlockActions: []*slack.BlockAction{{ActionID: "submit"}}},
 		}
-		r.chat.spawn(change.SlackID{Team: "T1", User: "UOPS"}, delivery{kind: kindClick}, func() { panic(password) })
+		r.chat.spawn(r.chat.work, delivery{kind: kindClick, from: change.SlackID{Team: "T1", User: "UOPS"}}, func() { panic(password) })
 		r.chat.interaction(t.Context(), boom, func(any) bool { return true })
 		r.settle()
 		if len(r.desk.asked("press")) != 1 {

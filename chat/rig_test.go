@@ -247,7 +247,8 @@ func newRig(t *testing.T, o slacksim.Options) *rig {
 	r.ledger, r.desk = r.store, &desk{ledger: r.store}
 	r.sim.Record(true)
 	ended := make(chan error, 1)
-	go func() { ended <- sim.Serve(r.pipe) }()
+	listener := r.pipe
+	go func() { ended <- sim.Serve(listener) }()
 	t.Cleanup(func() {
 		r.halt()
 		if err := errors.Join(sim.Close(), <-ended); err != nil {

@@ -111,7 +111,7 @@ func (c *Chat) unreadable(ctx context.Context, client *socketmode.Client, bad *s
 		c.o.Log.Warn("unreadable frame from Slack", "bytes", len(bad.Message))
 		return
 	}
-	c.o.Log.Warn("unreadable envelope from Slack", "type", envelope.Type, "bytes", len(bad.Message))
+	c.o.Log.Warn("unreadable envelope from Slack", "bytes", len(bad.Message))
 	c.ack(ctx, client, &envelope, nil)
 }
 
