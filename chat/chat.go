@@ -86,6 +86,7 @@ func (o *Options) validate() error {
 // Stats counts what has passed since the start.
 type Stats struct {
 	Envelopes, Acks, Refused, Sent, SendErrors uint64
+	Waiting                                    int // notices, when the outbox was last read
 }
 
 // Chat is the bot's presence in Slack.
@@ -104,6 +105,7 @@ type Chat struct {
 	modals *workers // apart, since a trigger does not outlive a queue
 
 	envelopes, acks, refused, sent, sendErrors atomic.Uint64
+	waiting                                    atomic.Int64
 }
 
 // New returns a Chat. Run starts it.
@@ -122,7 +124,7 @@ func (c *Chat) Ready() <-chan struct{} { return c.ready }
 
 // Stats returns the counters.
 func (c *Chat) Stats() Stats {
-	return Stats{c.envelopes.Load(), c.acks.Load(), c.refused.Load(), c.sent.Load(), c.sendErrors.Load()}
+	return Stats{c.envelopes.Load(), c.acks.Load(), c.refused.Load(), c.sent.Load(), c.sendErrors.Load(), int(c.waiting.Load())}
 }
 
 // Run works until ctx ends, and then waits for what is under way. It returns

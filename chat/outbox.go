@@ -4,42 +4,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"vpnbot/change"
 )
 
 const (
-	outboxBatch = 200
+	outboxBatch = 1000
+	outboxLook  = time.Hour // for what nobody signalled
 	retryFirst  = time.Second
 	retryLast   = time.Minute
-	// historySlack is how much older than its notice a message may look: clocks
-	// differ.
-	historySlack = 2 * time.Minute
+	// Slack takes one message a second in a channel, and short bursts.
+	burst   = 5
+	spacing = time.Second
+	// ownAge is how long a channel is believed to have no foreign readers.
+	ownAge = time.Minute
 )
 
 // errNobody tells that a notice has no address in Slack.
 var errNobody = errors.New("nobody in Slack to tell")
 
-// outbox sends waiting notices, each audience's in their order. An audience that
-// cannot be reached waits and keeps nobody else waiting.
+// outbox sends waiting notices, each audience's in their order and different
+// audiences' side by side. An audience that cannot be reached waits and keeps
+// nobody else waiting.
 type outbox struct {
-	c       *Chat
-	doubt   map[string]bool      // keys whose first sending may have happened
-	resting map[string]time.Time // audience → not before
-	pauses  map[string]time.Duration
-	rooms   map[change.PersonID]string // direct conversations
-	checked map[string]bool            // channels known not to be shared
+	c    *Chat
+	wake chan struct{} // cap 1: a line came to rest
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex // guards what follows; never held during a call
+	lines map[change.Audience]*line
+	doubt map[string]bool            // messages whose first sending may have happened
+	rooms map[change.PersonID]string // direct conversations
+	owned map[string]time.Time       // channels, and when they were seen to be ours alone
 }
 
-// deliver runs until ctx ends.
+// line is how one audience stands. Only the goroutine that made it busy changes
+// it meanwhile.
+type line struct {
+	busy   bool
+	until  time.Time // not before
+	pause  time.Duration
+	tokens float64 // messages that may go out at once
+	filled time.Time
+}
+
+// deliver runs until ctx ends, and waits for what is on its way.
 func (c *Chat) deliver(ctx context.Context) error {
 	changed, stop := c.o.Ledger.Changed()
 	defer stop()
 	o := &outbox{
-		c: c, doubt: map[string]bool{}, resting: map[string]time.Time{}, pauses: map[string]time.Duration{},
-		rooms: map[change.PersonID]string{}, checked: map[string]bool{},
+		c: c, wake: make(chan struct{}, 1), lines: map[change.Audience]*line{}, doubt: map[string]bool{},
+		rooms: map[change.PersonID]string{}, owned: map[string]time.Time{},
 	}
+	defer o.wg.Wait()
 	for {
 		again, err := o.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -52,58 +72,95 @@ func (c *Chat) deliver(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-changed:
+		case <-o.wake:
 		case <-timer.C:
 		}
 		timer.Stop()
 	}
 }
 
-// round sends what may be sent now and returns when to look again.
+// round starts what may be sent now and returns when to look again.
 func (o *outbox) round(ctx context.Context) (time.Duration, error) {
 	waiting, err := o.c.o.Ledger.Outbox(ctx, outboxBatch)
 	if err != nil {
 		return 0, err
 	}
-	next := time.Hour
+	o.c.waiting.Store(int64(len(waiting)))
+	by := map[change.Audience][]change.Waiting{}
 	for _, w := range waiting {
-		audience := string(w.Notice.Audience.Channel) + "/" + string(w.Notice.Audience.Person)
-		if rest := time.Until(o.resting[audience]); rest > 0 {
+		by[w.Notice.Audience] = append(by[w.Notice.Audience], w)
+	}
+	next := outboxLook
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for audience, notices := range by {
+		l := o.lines[audience]
+		if l == nil {
+			l = &line{tokens: burst, filled: time.Now()}
+			o.lines[audience] = l
+		}
+		if l.busy {
+			continue
+		}
+		if rest := time.Until(l.until); rest > 0 {
 			next = min(next, rest)
 			continue
 		}
-		if err := o.send(ctx, w); err != nil {
-			if ctx.Err() != nil {
-				return 0, nil
-			}
-			rest := o.rest(audience, err)
-			next = min(next, rest)
-			o.c.sendErrors.Add(1)
-			o.c.o.Log.Warn("delivering", "kind", w.Notice.Kind, "key", w.Notice.Key, "err", err)
-			continue
-		}
-		delete(o.pauses, audience)
-		o.c.sent.Add(1)
+		l.busy = true
+		o.wg.Go(func() { o.serve(ctx, l, notices) })
 	}
 	return next, nil
 }
 
-// rest lets an audience wait: as long as Slack asks, else twice as long as
-// before.
-func (o *outbox) rest(audience string, err error) time.Duration {
-	pause := retryAfter(err)
-	if pause == 0 {
-		pause = min(max(2*o.pauses[audience], retryFirst), retryLast)
-		o.pauses[audience] = pause
+// serve sends one audience's notices in order and stops at the first that must
+// be tried again.
+func (o *outbox) serve(ctx context.Context, l *line, notices []change.Waiting) {
+	var err error
+	for _, w := range notices {
+		if !pause(ctx, l.take()) {
+			break
+		}
+		if err = o.send(ctx, w); err != nil {
+			if ctx.Err() == nil {
+				o.c.sendErrors.Add(1)
+				o.c.o.Log.Warn("delivering", "kind", w.Notice.Kind, "key", w.Notice.Key, "err", err)
+			}
+			break
+		}
+		l.pause = 0
+		o.c.sent.Add(1)
 	}
-	o.resting[audience] = time.Now().Add(pause)
-	return pause
+	o.mu.Lock()
+	if err != nil {
+		l.rest(err)
+	}
+	l.busy = false
+	o.mu.Unlock()
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take uses one message of the line's burst and returns how long to wait first.
+func (l *line) take() time.Duration {
+	now := time.Now()
+	l.tokens = min(burst, l.tokens+now.Sub(l.filled).Seconds()/spacing.Seconds()) - 1
+	l.filled = now
+	return time.Duration(max(0, -l.tokens) * float64(spacing))
+}
+
+// rest lets an audience wait: twice as long as before, and as long as Slack asks.
+func (l *line) rest(err error) {
+	l.pause = min(max(2*l.pause, retryFirst), retryLast)
+	l.until = time.Now().Add(max(l.pause, retryAfter(err)))
 }
 
 // send delivers one notice and records it.
 func (o *outbox) send(ctx context.Context, w change.Waiting) error {
 	to, lang, err := o.address(ctx, w.Notice.Audience)
 	if errors.Is(err, errNobody) {
-		o.c.o.Log.Warn("a notice reaches nobody", "kind", w.Notice.Kind, "key", w.Notice.Key)
+		o.c.o.Log.Warn("a notice reaches nobody", "kind", w.Notice.Kind, "key", w.Notice.Key, "err", err)
 		return o.record(ctx, w, change.MessageRef{}, true)
 	}
 	if err != nil {
@@ -111,6 +168,7 @@ func (o *outbox) send(ctx context.Context, w change.Waiting) error {
 	}
 	reply, err := o.c.o.Commands.Notice(ctx, w.Notice)
 	if errors.Is(err, change.ErrNotFound) {
+		o.c.o.Log.Warn("a notice is about nothing", "kind", w.Notice.Kind, "key", w.Notice.Key)
 		return o.record(ctx, w, change.MessageRef{}, true)
 	}
 	if err != nil {
@@ -123,39 +181,18 @@ func (o *outbox) send(ctx context.Context, w change.Waiting) error {
 	return o.record(ctx, w, ref, false)
 }
 
-// put updates the notice's message, or posts it when there is none.
-func (o *outbox) put(ctx context.Context, w change.Waiting, to string, r rendering) (change.MessageRef, error) {
-	key := w.Notice.Key
-	ref, known, err := o.c.o.Ledger.Message(ctx, key)
-	if err != nil {
-		return ref, fmt.Errorf("reading where a message stands: %w", err)
-	}
-	if !known && (o.doubt[key] || w.At.Before(o.c.began)) {
-		if ref, known, err = o.c.slack.find(ctx, to, key, w.At.Add(-historySlack)); err != nil {
-			return ref, err
-		}
-	}
-	if known {
-		err := o.c.slack.update(ctx, ref, key, r)
-		if code(err) != "message_not_found" && code(err) != "cant_update_message" {
-			return ref, err
-		}
-	}
-	ref, err = o.c.slack.post(ctx, to, key, r)
-	if errors.Is(err, errUnknown) {
-		o.doubt[key] = true
-	} else if err == nil {
-		delete(o.doubt, key)
-	}
-	return ref, err
-}
+// recordTimeout bounds the note of a message that stands, also while the bot
+// stops.
+const recordTimeout = 5 * time.Second
 
 func (o *outbox) record(ctx context.Context, w change.Waiting, ref change.MessageRef, dropped bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
 	_, err := o.c.o.Ledger.Commit(ctx, change.Move{Deliveries: []change.Delivery{{
 		Key: w.Notice.Key, Generation: w.Generation, Message: ref, Dropped: dropped,
 	}}})
 	if err != nil {
-		o.doubt[w.Notice.Key] = true
+		o.setDoubt(markOf(w), true)
 		return fmt.Errorf("recording a delivery: %w", err)
 	}
 	return nil
@@ -178,11 +215,8 @@ func (o *outbox) address(ctx context.Context, a change.Audience) (to, lang strin
 	if !ok {
 		return "", "", errNobody
 	}
-	if to = o.rooms[a.Person]; to == "" {
-		if to, err = o.c.slack.conversation(ctx, user); err != nil {
-			return "", "", err
-		}
-		o.rooms[a.Person] = to
+	if to, err = o.room(ctx, a.Person, user); err != nil {
+		return "", "", err
 	}
 	locale := ""
 	if info, err := o.c.users.look(ctx, user); err == nil {
@@ -191,19 +225,49 @@ func (o *outbox) address(ctx context.Context, a change.Audience) (to, lang strin
 	return to, o.c.language(ctx, a.Person, locale), nil
 }
 
-// own refuses a channel that people of another organisation read. Where Slack
-// does not say, the channel is used: the configuration names it.
+// room returns the direct conversation with a person. People who have left are
+// nobody.
+func (o *outbox) room(ctx context.Context, p change.PersonID, user string) (string, error) {
+	o.mu.Lock()
+	to := o.rooms[p]
+	o.mu.Unlock()
+	if to != "" {
+		return to, nil
+	}
+	to, err := o.c.slack.conversation(ctx, user)
+	if slices.Contains([]string{"user_not_found", "users_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"}, code(err)) {
+		return "", fmt.Errorf("%w: %w", errNobody, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	o.mu.Lock()
+	o.rooms[p] = to
+	o.mu.Unlock()
+	return to, nil
+}
+
+// own refuses a channel that people of another organisation read, and one of
+// which Slack does not say at the moment. An app that may not ask uses the
+// channel, with a warning: the configuration names it.
 func (o *outbox) own(ctx context.Context, channel string) error {
-	if o.checked[channel] {
+	o.mu.Lock()
+	at, known := o.owned[channel]
+	o.mu.Unlock()
+	if known && time.Since(at) < ownAge {
 		return nil
 	}
-	shared, known := o.c.slack.extShared(ctx, channel)
-	if shared {
-		return ErrShared
+	shared, err := o.c.slack.extShared(ctx, channel)
+	switch {
+	case code(err) == "missing_scope":
+		o.c.o.Log.Warn("the app may not ask whether the channel is shared with another organisation", "channel", channel)
+	case err != nil:
+		return err
+	case shared:
+		return fmt.Errorf("%s: %w", channel, ErrShared)
 	}
-	if !known {
-		o.c.o.Log.Warn("Slack does not say whether the channel is shared with another organisation", "channel", channel)
-	}
-	o.checked[channel] = true
+	o.mu.Lock()
+	o.owned[channel] = time.Now()
+	o.mu.Unlock()
 	return nil
 }

@@ -2,12 +2,10 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -148,34 +146,50 @@ func (w *web) conversation(ctx context.Context, user string) (string, error) {
 	return ch.ID, nil
 }
 
-// extShared tells whether people of another organisation read channel. known is
-// false when Slack does not say.
-func (w *web) extShared(ctx context.Context, channel string) (shared, known bool) {
+// extShared tells whether people of another organisation read channel.
+func (w *web) extShared(ctx context.Context, channel string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ch, err := w.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: channel})
 	if err != nil {
-		return false, false
+		return false, foreign("conversations.info", err)
 	}
-	return ch.IsExtShared, true
+	return ch.IsExtShared, nil
 }
 
-// find looks for a message of the notice key among those since from.
-func (w *web) find(ctx context.Context, channel, key string, from time.Time) (change.MessageRef, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	h, err := w.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-		ChannelID: channel, Oldest: fmt.Sprintf("%d.000000", from.Unix()), Limit: 200, IncludeAllMetadata: true,
-	})
-	if err != nil {
-		return change.MessageRef{}, false, foreign("conversations.history", err)
-	}
-	for _, m := range h.Messages {
-		if m.Metadata.EventType == noticeEvent && m.Metadata.EventPayload["key"] == key {
-			return change.MessageRef{Channel: channel, TS: m.Timestamp}, true, nil
+// How far back find looks.
+const (
+	findPages = 5
+	findPage  = 200
+)
+
+// find looks for the message with mark among the newest of a channel.
+func (w *web) find(ctx context.Context, channel, mark string) (change.MessageRef, bool, error) {
+	cursor := ""
+	for range findPages {
+		h, err := w.page(ctx, channel, cursor)
+		if err != nil {
+			return change.MessageRef{}, false, err
+		}
+		for _, m := range h.Messages {
+			if m.Metadata.EventType == noticeEvent && m.Metadata.EventPayload["key"] == mark {
+				return change.MessageRef{Channel: channel, TS: m.Timestamp}, true, nil
+			}
+		}
+		if cursor = h.ResponseMetaData.NextCursor; cursor == "" {
+			break
 		}
 	}
 	return change.MessageRef{}, false, nil
+}
+
+func (w *web) page(ctx context.Context, channel, cursor string) (*slack.GetConversationHistoryResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	h, err := w.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
+	})
+	return h, foreign("conversations.history", err)
 }
 
 func (w *web) openView(ctx context.Context, trigger string, v slack.ModalViewRequest) (id string, err error) {
