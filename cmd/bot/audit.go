@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -21,6 +22,9 @@ type auditList struct {
 
 // Run lists events.
 func (c auditList) Run(env *environment) error {
+	if c.Limit < 1 {
+		return usageError{errors.New("--limit: expected 1 or more")}
+	}
 	return c.order(env, order{Do: orderList, JSON: c.JSON, Request: c.Request, Limit: c.Limit})
 }
 
