@@ -101,6 +101,7 @@ type Chat struct {
 	self   string
 	began  time.Time
 	waits  sync.WaitGroup // acknowledgements that wait for a form's result
+	intake *workers       // stores and acknowledges, apart from the reader of events
 	work   *workers
 	modals *workers // apart, since a trigger does not outlive a queue
 
@@ -113,7 +114,7 @@ func New(o Options) (*Chat, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c := &Chat{o: o, brake: newBrake(), ready: make(chan struct{}), work: newWorkers(64), modals: newWorkers(16)}
+	c := &Chat{o: o, brake: newBrake(), ready: make(chan struct{}), intake: newWorkers(64), work: newWorkers(64), modals: newWorkers(16)}
 	c.slack = newWeb(o)
 	c.users = newUserCache(c.slack)
 	return c, nil
@@ -143,6 +144,7 @@ func (c *Chat) Run(ctx context.Context) error {
 	group.Go(func() error { return c.listen(ctx, secondClient) })
 	group.Go(func() error { return c.deliver(ctx) })
 	err := group.Wait()
+	c.intake.wait()
 	c.waits.Wait()
 	c.modals.wait()
 	c.work.wait()

@@ -134,3 +134,21 @@ func TestForm_Trigger(t *testing.T) {
 		}
 	})
 }
+
+// Ensure a field that the form did not show is told in a message: Slack knows no
+// place for it.
+func TestForm_FieldNotShown(t *testing.T) {
+	bubble(t, workspace(), func(t *testing.T, r *rig) {
+		v := r.approving()
+		r.desk.set(func(d *desk) {
+			d.err = &commands.FieldError{Field: "other", Text: change.T("error.reason"), Hint: change.T("error.reason.hint"), Err: change.ErrReason}
+		})
+		if err := r.sim.Submit(t.Context(), "UAPP", v.ID, slacksim.Enter(map[string]string{commands.FieldReason: "x"})); err != nil {
+			t.Errorf("Submit: %v", err)
+		}
+		r.settle()
+		if got := strings.Join(r.seen("UAPP", "CAPP"), ""); !strings.Contains(got, "reason is missing") {
+			t.Errorf("the approver reads %q", got)
+		}
+	})
+}

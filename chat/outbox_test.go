@@ -291,3 +291,17 @@ func TestOutbox_Pace(t *testing.T) {
 		}
 	})
 }
+
+// Ensure an app that may not read messages delivers all the same: a message may
+// stand twice, and none is missing.
+func TestOutbox_Unsearchable(t *testing.T) {
+	bubble(t, workspace(), func(t *testing.T, r *rig) {
+		r.sim.FailNext("chat.postMessage", slacksim.Fault{Kind: slacksim.FaultBefore})
+		r.sim.FailNext("conversations.history", slacksim.Fault{Kind: slacksim.FaultCode, Code: "missing_scope", Times: -1})
+		r.tell(r.approvals(), change.NoticeOutcome, "outcome:r1")
+		r.drained()
+		if got := r.texts("UAPP", "CAPP"); len(got) != 1 {
+			t.Errorf("messages %q, want one", got)
+		}
+	})
+}

@@ -36,7 +36,9 @@ func (o *outbox) put(ctx context.Context, w change.Waiting, to string, r renderi
 	}
 	if !known && (o.doubtful(mark) || w.At.Before(o.c.began)) {
 		var err error
-		if ref, known, err = o.c.slack.find(ctx, to, mark); err != nil {
+		if ref, known, err = o.c.slack.find(ctx, to, mark); code(err) == "missing_scope" {
+			o.c.o.Log.Warn("the app may not read messages, so one may stand twice", "channel", to)
+		} else if err != nil {
 			return ref, err
 		}
 		if known && !card {

@@ -242,7 +242,8 @@ func (c *Chat) submit(ctx context.Context, d delivery, answer chan<- any) {
 		return
 	}
 	reply, err := c.o.Commands.Submit(ctx, who, d.Action, d.Value, d.Fields, d.key)
-	if e, ok := errors.AsType[*commands.FieldError](err); ok {
+	e, ok := errors.AsType[*commands.FieldError](err)
+	if _, shown := d.Fields[fieldOf(e)]; ok && shown { // Slack knows no other place for it
 		sentence, hint := e.Explain()
 		say := c.voice(who.Language).plain
 		said := say(sentence)
@@ -260,6 +261,14 @@ func (c *Chat) submit(ctx context.Context, d delivery, answer chan<- any) {
 	default:
 		c.answer(ctx, d, who, reply)
 	}
+}
+
+// fieldOf is the field that e is about.
+func fieldOf(e *commands.FieldError) string {
+	if e == nil {
+		return ""
+	}
+	return e.Field
 }
 
 // refuse records and answers a wish of somebody who may wish nothing.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
+
+	"vpnbot/change"
 )
 
 const (
@@ -73,7 +75,8 @@ func (c *Chat) connect(ctx context.Context) error {
 	}
 }
 
-// event acts on one event of the library. It returns an error when the client
+// event acts on one event of the library, and waits for nothing: it holds up
+// everything else that the connection brings. It returns an error when the client
 // cannot go on.
 func (c *Chat) event(ctx context.Context, client *socketmode.Client, event socketmode.Event) error {
 	ack := func(payload any) bool { return c.ack(ctx, client, event.Request, payload) }
@@ -85,12 +88,14 @@ func (c *Chat) event(ctx context.Context, client *socketmode.Client, event socke
 	case socketmode.EventTypeSlashCommand:
 		c.envelopes.Add(1)
 		if cmd, ok := event.Data.(slack.SlashCommand); ok {
-			c.command(ctx, cmd, ack)
+			from := change.SlackID{Team: cmd.TeamID, User: cmd.UserID}
+			c.spawn(c.intake, delivery{kind: kindCommand, from: from}, func() { c.command(ctx, cmd, ack) })
 		}
 	case socketmode.EventTypeInteractive:
 		c.envelopes.Add(1)
 		if cb, ok := event.Data.(slack.InteractionCallback); ok {
-			c.interaction(ctx, cb, ack)
+			from := change.SlackID{Team: cb.User.TeamID, User: cb.User.ID}
+			c.spawn(c.intake, delivery{kind: kindClick, from: from}, func() { c.interaction(ctx, cb, ack) })
 		}
 	case socketmode.EventTypeEventsAPI:
 		c.envelopes.Add(1)
