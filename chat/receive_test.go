@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -164,10 +165,10 @@ func TestReceive_Guest(t *testing.T) {
 			t.Errorf("runs %+v, want one by a guest", runs)
 		}
 		err := r.chat.Member(t.Context(), change.SlackID{Team: "T1", User: "UGONE"})
-		if err != refuseInactive {
+		if !errors.Is(err, refuseInactive) {
 			t.Errorf("Member of a deactivated user: %v", err)
 		}
-		if err := r.chat.Member(t.Context(), change.SlackID{Team: "T9", User: "UALIEN"}); err != refuseForeign {
+		if err := r.chat.Member(t.Context(), change.SlackID{Team: "T9", User: "UALIEN"}); !errors.Is(err, refuseForeign) {
 			t.Errorf("Member of a stranger: %v", err)
 		}
 		if err := r.chat.Member(t.Context(), change.SlackID{Team: "T1", User: "UOPS"}); err != nil {

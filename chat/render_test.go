@@ -46,7 +46,10 @@ func hugeReply() commands.Reply {
 	}
 	many = append(many, button(commands.ActionCancel, strings.Repeat("v", 2001)))
 	return commands.Reply{Title: r.Title, Parts: append([]commands.Part{
-		{Table: table}, {Table: table}, {Facts: facts}, {Buttons: many},
+		{Table: table},
+		{Table: table},
+		{Facts: facts},
+		{Buttons: many},
 		{Diff: &commands.Diff{Step: 1, Router: "gw", Menu: "/ppp/secret", Action: "add", Class: "twin", Lines: []commands.DiffLine{{Name: "comment", After: long}}}},
 	}, r.Parts...)}
 }

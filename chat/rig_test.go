@@ -174,7 +174,8 @@ type logs struct {
 }
 
 func (l *logs) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(p) }
-func (l *logs) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
+
+func (l *logs) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // rig is a workspace, a ledger and a bot between them, in one bubble.
 type rig struct {
@@ -195,14 +196,18 @@ func workspace() slacksim.Options {
 	return slacksim.Options{
 		Team: slacksim.Team{ID: "T1", Name: "Home"}, BotToken: botToken, AppToken: appToken,
 		Users: []slacksim.User{
-			{ID: "UOPS", Handle: "olga", Locale: "en-US"}, {ID: "UZH", Handle: "mei", Locale: "zh-TW"},
-			{ID: "USTAFF", Handle: "staff", Locale: "en-US"}, {ID: "UAPP", Handle: "anna", Locale: "en-US"},
-			{ID: "UGUEST", Handle: "guest", Restricted: true}, {ID: "UGONE", Handle: "gone", Deleted: true},
+			{ID: "UOPS", Handle: "olga", Locale: "en-US"},
+			{ID: "UZH", Handle: "mei", Locale: "zh-TW"},
+			{ID: "USTAFF", Handle: "staff", Locale: "en-US"},
+			{ID: "UAPP", Handle: "anna", Locale: "en-US"},
+			{ID: "UGUEST", Handle: "guest", Restricted: true},
+			{ID: "UGONE", Handle: "gone", Deleted: true},
 			{ID: "UALIEN", Handle: "alien", TeamID: "T9", TeamName: "Elsewhere"},
 		},
 		Channels: []slacksim.Channel{
 			{ID: "CAPP", Name: "approvals", Members: []string{"UOPS", "UZH", "UAPP", "UGUEST", "UALIEN"}},
-			{ID: "CAUD", Name: "audit"}, {ID: "COUT", Name: "elsewhere", WithoutBot: true},
+			{ID: "CAUD", Name: "audit"},
+			{ID: "COUT", Name: "elsewhere", WithoutBot: true},
 		},
 		Commands: []slacksim.Command{{Name: "/vpn", Escape: true}},
 		Limits:   map[string]int{"users.info": -1, "views.open": -1, "views.update": -1}, PostBurst: -1,

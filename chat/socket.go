@@ -68,7 +68,9 @@ func (c *Chat) connect(ctx context.Context) error {
 		case event := <-client.Events:
 			if err := c.event(ctx, client, event); err != nil {
 				cancel()
-				<-ended
+				if why := <-ended; !errors.Is(why, context.Canceled) {
+					err = errors.Join(err, foreign("apps.connections.open", why))
+				}
 				return err
 			}
 		}
