@@ -60,10 +60,12 @@ type demo struct {
 	serving  errgroup.Group
 	tokens   slackTokens
 	listener net.Listener
+	// settingUp is how long people take to type new credentials into a client.
+	settingUp time.Duration
 }
 
 func newDemo(dir, listen string) (_ *demo, err error) {
-	d := &demo{dir: dir}
+	d := &demo{dir: dir, settingUp: 5 * time.Second}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())

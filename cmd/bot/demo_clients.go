@@ -13,10 +13,6 @@ import (
 	"vpnbot/store"
 )
 
-// settingUp is how long the demo's people take to type their new credentials
-// into a VPN client.
-const settingUp = 5 * time.Second
-
 // clients lets the owner of a new account dial in some seconds after the
 // credentials were opened.
 func (d *demo) clients(ctx context.Context, ledger *store.Store, log *slog.Logger) {
@@ -34,7 +30,7 @@ func (d *demo) clients(ctx context.Context, ledger *store.Store, log *slog.Logge
 			continue
 		}
 		for _, v := range reveals {
-			if v.Counted() == 0 || dialled[v.ID] || time.Since(v.Openings[0].At) < settingUp {
+			if v.Counted() == 0 || dialled[v.ID] || time.Since(v.Openings[0].At) < d.settingUp {
 				continue
 			}
 			dialled[v.ID] = true

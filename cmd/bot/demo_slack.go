@@ -20,10 +20,11 @@ func workspace(url string, t slackTokens) slacksim.Options {
 			{ID: "U0EVE", Handle: "eve", Name: "Eve Else", Hint: "of another organisation 外部成員", TeamID: "T0OTHER", TeamName: "Other Co"},
 		},
 		Channels: []slacksim.Channel{
-			{ID: "C0VPNOPS", Name: "vpn-ops", Topic: "VPN requests and approvals", Shared: true, Members: []string{
-				"U0OLIVE", "U0OLIVE2", "U0ANN", "U0BEN", "U0MEI", "U0GUS", "U0EVE",
+			{ID: "C0VPNOPS", Name: "vpn-ops", Topic: "VPN requests and approvals", Members: []string{
+				"U0OLIVE", "U0OLIVE2", "U0ANN", "U0BEN", "U0MEI", "U0GUS",
 			}},
 			{ID: "C0VPNAUDIT", Name: "vpn-audit", Topic: "Signed checkpoints", Private: true, Members: []string{"U0OLIVE", "U0ANN", "U0BEN"}},
+			{ID: "C0PARTNER", Name: "other-co", Topic: "With Other Co", Shared: true, Members: []string{"U0OLIVE", "U0ANN", "U0MEI", "U0EVE"}},
 		},
 		Commands: []slacksim.Command{{
 			Name: "/vpn", Description: "VPN accounts by request and approval", UsageHint: "help | adduser | users | requests", Escape: true,
