@@ -80,34 +80,34 @@ func (d *demo) click(t *testing.T, user, channel, action string) {
 
 // Ensure the demo's tips lead from a wish to a proven account: asked for,
 // submitted, approved, written to the router, opened by its owner, connected.
+// The second start has the old ledger beside new routers and a new workspace.
 func TestDemo_Story(t *testing.T) {
-	d := play(t, t.TempDir())
-	if err := d.slack.Command(t.Context(), "U0OLIVE", "C0VPNOPS", "/vpn adduser mei-01 --for @mei --site hq"); err != nil {
+	dir := t.TempDir()
+	for _, account := range []string{"mei-01", "mei-02"} {
+		t.Run(account, func(t *testing.T) { play(t, dir).story(t, account) })
+	}
+}
+
+func (d *demo) story(t *testing.T, account string) {
+	if err := d.slack.Command(t.Context(), "U0OLIVE", "C0VPNOPS", "/vpn adduser "+account+" --for @mei --site hq"); err != nil {
 		t.Fatal(err)
 	}
 	d.click(t, "U0OLIVE", "C0VPNOPS", "submit")
 	d.click(t, "U0ANN", "C0VPNOPS", "approve")
-	d.until(t, "the approver's form", func() bool {
-		views := d.slack.Views("U0ANN")
-		return len(views) > 0 && strings.Contains(views[len(views)-1].Plain(), "mei-01")
-	})
-	views := d.slack.Views("U0ANN")
-	if err := d.slack.Submit(t.Context(), "U0ANN", views[len(views)-1].ID, nil); err != nil {
+	form := d.view(t, "U0ANN", account)
+	if err := d.slack.Submit(t.Context(), "U0ANN", form.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	d.click(t, "U0MEI", d.slack.Direct("U0MEI"), "reveal")
 	rows := d.routers[0].router.Rows("/ppp/secret")
-	i := slices.IndexFunc(rows, func(r schema.Row) bool { return r["name"] == "mei-01" })
+	i := slices.IndexFunc(rows, func(r schema.Row) bool { return r["name"] == account })
 	if i < 0 {
 		t.Fatal("the router has no such account")
 	}
-	d.until(t, "the password before its owner's eyes", func() bool {
-		views := d.slack.Views("U0MEI")
-		return len(views) > 0 && strings.Contains(views[len(views)-1].Plain(), rows[i]["password"])
-	})
+	d.view(t, "U0MEI", rows[i]["password"])
 	d.until(t, "the card to say that it is proven", func() bool {
 		return slices.ContainsFunc(d.slack.Messages("U0ANN", "C0VPNOPS"), func(m slacksim.Message) bool {
-			return strings.Contains(m.Plain(), "已驗證 ·")
+			return strings.Contains(m.Plain(), account) && strings.Contains(m.Plain(), "已驗證 ·")
 		})
 	})
 	for _, m := range d.slack.Messages("U0ANN", "C0VPNOPS") {
@@ -115,4 +115,19 @@ func TestDemo_Story(t *testing.T) {
 			t.Error("the password stands in the channel")
 		}
 	}
+}
+
+// view waits until the topmost modal of user holds text.
+func (d *demo) view(t *testing.T, user, text string) slacksim.View {
+	t.Helper()
+	var found slacksim.View
+	d.until(t, "a modal for "+user, func() bool {
+		views := d.slack.Views(user)
+		if len(views) == 0 || !strings.Contains(views[len(views)-1].Plain(), text) {
+			return false
+		}
+		found = views[len(views)-1]
+		return true
+	})
+	return found
 }

@@ -25,14 +25,21 @@ func (c serveCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	// Systemd is told at once: interrupted work goes on while Slack is away.
+	notify(log, daemon.SdNotifyReady)
 	err = runUntilReady(env.ctx, s, func() {
-		log.Info("ready", "version", version())
-		if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-			log.Warn("telling systemd", "err", err)
-		}
+		log.Info("connected to Slack", "version", version())
+		notify(log, "STATUS=connected to Slack")
 	})
-	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+	notify(log, daemon.SdNotifyStopping)
 	return errors.Join(err, s.close())
+}
+
+// notify tells systemd, when it has started us.
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("telling systemd", "err", err)
+	}
 }
 
 // runUntilReady runs s and calls ready once, when Slack is connected.
