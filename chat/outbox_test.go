@@ -3,8 +3,10 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -302,6 +304,40 @@ func TestOutbox_Unsearchable(t *testing.T) {
 		r.drained()
 		if got := r.texts("UAPP", "CAPP"); len(got) != 1 {
 			t.Errorf("messages %q, want one", got)
+		}
+	})
+}
+
+// Ensure a card that is renewed while it is being sent ends on its last state,
+// whatever Slack does meanwhile, and without waiting for a later look.
+func TestOutbox_Converges(t *testing.T) {
+	bubble(t, workspace(), func(t *testing.T, r *rig) {
+		var state atomic.Int64
+		r.desk.notice = func(n change.Notice) (commands.Reply, error) {
+			return said(fmt.Sprintf("%s at %d", n.Key, state.Load())), nil
+		}
+		r.sim.SetLatency(130 * time.Millisecond)
+		r.sim.FailNext("chat.update", slacksim.Fault{Kind: slacksim.FaultHTTP, Times: 3})
+		for i := range 300 {
+			state.Store(int64(i))
+			r.tell(r.approvals(), change.NoticeCard, fmt.Sprintf("card:%d", i%3))
+			time.Sleep(time.Duration(i%7) * 40 * time.Millisecond)
+		}
+		began := time.Now()
+		r.drained()
+		if took := time.Since(began); took > retryLast {
+			t.Errorf("the last state took %s", took)
+		}
+		got := r.texts("UAPP", "CAPP")
+		slices.Sort(got)
+		if len(got) != 3 {
+			t.Fatalf("cards %q, want three", got)
+		}
+		for i, last := range []int{297, 298, 299} {
+			var at int
+			if _, err := fmt.Sscanf(got[i], fmt.Sprintf("card:%d at %%d", i), &at); err != nil || at < last {
+				t.Errorf("card %d reads %q, want the state of %d or later", i, got[i], last)
+			}
 		}
 	})
 }
