@@ -293,4 +293,5 @@ func TestServe(t *testing.T) {
 	}
 	expect(t, done, "bot.stopped", "audit", "list", "--config", d.configFile())
 }
+
 func fingerprint(c *tls.Conn) string { return ros.Fingerprint(c.ConnectionState().PeerCertificates[0]) }
