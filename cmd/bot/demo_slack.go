@@ -38,10 +38,10 @@ func workspace(url string, t slackTokens) slacksim.Options {
 		}},
 		Events: []string{"app_home_opened"},
 		Tips: []slacksim.Tip{
-			{Text: "1. As the operator, ask for an account and submit the preview.", Try: "/vpn adduser mei-01 --for @mei --site hq", As: "U0OLIVE"},
-			{Text: "2. Try to approve it as the operator's second account, then approve it as an approver.", As: "U0ANN"},
-			{Text: "3. Become 王美玲 and open the credentials in her direct messages: some seconds later her computer dials in, and the request is proven.", As: "U0MEI"},
-			{Text: "4. Read what happened.", Try: "/vpn audit", As: "U0ANN"},
+			{Text: "As the operator, ask for an account and submit the preview.", Try: "/vpn adduser mei-01 --for @mei --site hq", As: "U0OLIVE"},
+			{Text: "Try to approve it as the operator's second account, then approve it as an approver.", As: "U0ANN"},
+			{Text: "Become 王美玲 and open the credentials in her direct messages: some seconds later her computer dials in, and the request is proven.", As: "U0MEI"},
+			{Text: "Read what happened.", Try: "/vpn audit", As: "U0ANN"},
 		},
 	}
 }

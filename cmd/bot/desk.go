@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,8 +135,8 @@ func (d *desk) list(ctx context.Context, o order, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading events: %w", err)
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if err := printEvent(out, events[i], o.JSON); err != nil {
+	for _, e := range slices.Backward(events) {
+		if err := printEvent(out, e, o.JSON); err != nil {
 			return err
 		}
 	}
