@@ -3,7 +3,7 @@
 // pure function that returns a Move. Nothing here reads a clock, a disk or a
 // network; the current time is an argument.
 //
-// The numbered invariants, which tests assert after every run:
+// The numbered invariants:
 //
 //	I1  No router write happens without an earlier "applying" event of its request.
 //	I2  No request is approved by its requester's person, under whatever Slack ID.
