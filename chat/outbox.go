@@ -39,12 +39,15 @@ type outbox struct {
 	doubt map[string]bool            // messages whose first sending may have happened
 	rooms map[change.PersonID]string // direct conversations
 	owned map[string]time.Time       // channels, and when they were seen to be ours alone
+	// rounds counts how often a line was served to its end.
+	rounds uint64
 }
 
 // line is how one audience stands. Only the goroutine that made it busy changes
 // it meanwhile.
 type line struct {
 	busy   bool
+	ended  uint64    // the outbox's count when it was last served
 	until  time.Time // not before
 	pause  time.Duration
 	tokens float64 // messages that may go out at once
@@ -81,6 +84,9 @@ func (c *Chat) deliver(ctx context.Context) error {
 
 // round starts what may be sent now and returns when to look again.
 func (o *outbox) round(ctx context.Context) (time.Duration, error) {
+	o.mu.Lock()
+	seen := o.rounds
+	o.mu.Unlock()
 	waiting, err := o.c.o.Ledger.Outbox(ctx, outboxBatch)
 	if err != nil {
 		return 0, err
@@ -99,7 +105,9 @@ func (o *outbox) round(ctx context.Context) (time.Duration, error) {
 			l = &line{tokens: burst, filled: time.Now()}
 			o.lines[audience] = l
 		}
-		if l.busy {
+		if l.busy || l.ended > seen {
+			// Being served, or served since the outbox was read: what was read may
+			// have been sent. The line's end has woken the next round.
 			continue
 		}
 		if rest := time.Until(l.until); rest > 0 {
@@ -134,7 +142,8 @@ func (o *outbox) serve(ctx context.Context, l *line, notices []change.Waiting) {
 	if err != nil {
 		l.rest(err)
 	}
-	l.busy = false
+	o.rounds++
+	l.busy, l.ended = false, o.rounds
 	o.mu.Unlock()
 	select {
 	case o.wake <- struct{}{}:
