@@ -139,14 +139,24 @@ func (s *Store) update(batch []*job) error {
 			if !wrote {
 				return errNothing
 			}
+			s.around(false)
 			return nil
 		})
 	})
+	if err == nil {
+		s.around(true)
+	}
 	if errors.Is(err, errNothing) {
 		return nil
 	}
 	s.stats.batches.Add(1)
 	return foreign(err)
+}
+
+func (s *Store) around(written bool) {
+	if s.o.Around != nil {
+		s.o.Around(written)
+	}
 }
 
 // Changed returns a channel that receives after commits: several that follow

@@ -98,7 +98,7 @@ func pagesInUse(t *testing.T, path string) []int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	var used []int
 	err = db.View(func(tx *bbolt.Tx) error {
 		for i := 2; ; i++ {

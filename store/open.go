@@ -36,6 +36,10 @@ type Options struct {
 	// NoSync leaves the writing to the system's leisure. For tests only: a crash
 	// of the machine loses what was committed.
 	NoSync bool
+	// Around is called by the writer right before (written false) and right after
+	// (written true) each transaction reaches the file, the moves' callers still
+	// waiting. It may call Copy. For tests that look at a ledger at these points.
+	Around func(written bool)
 }
 
 // Store is an open ledger. Its methods may be called from several goroutines.

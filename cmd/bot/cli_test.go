@@ -268,7 +268,7 @@ func TestServe_NoSecrets(t *testing.T) {
 // Ensure serve works on a world that another process simulates, and tells the
 // ledger of its start and end.
 func TestServe(t *testing.T) {
-	d, err := newDemo(t.TempDir(), "127.0.0.1:0")
+	d, err := newDemo(systemNetwork(), t.TempDir(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

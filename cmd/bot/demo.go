@@ -43,7 +43,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 	if err := harden(); err != nil {
 		return err
 	}
-	d, err := newDemo(dir, c.Listen)
+	d, err := newDemo(systemNetwork(), dir, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -51,8 +51,13 @@ func (c demoCommand) Run(env *environment) (err error) {
 	return d.run(env.ctx, env.stdout, env.stderr)
 }
 
+func systemNetwork() network {
+	return network{listen: func(address string) (net.Listener, error) { return net.Listen("tcp", address) }}
+}
+
 // demo is the world around the bot. What it starts it ends in close.
 type demo struct {
+	network
 	dir      string
 	routers  []*office
 	slack    *slacksim.Server
@@ -64,8 +69,14 @@ type demo struct {
 	settingUp time.Duration
 }
 
-func newDemo(dir, listen string) (_ *demo, err error) {
-	d := &demo{dir: dir, settingUp: 5 * time.Second}
+// network is where the demo's servers listen and the bot finds them.
+type network struct {
+	listen func(address string) (net.Listener, error)
+	dial   dialer // nil: the system's network
+}
+
+func newDemo(n network, dir, listen string) (_ *demo, err error) {
+	d := &demo{network: n, dir: dir, settingUp: 5 * time.Second}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -74,7 +85,7 @@ func newDemo(dir, listen string) (_ *demo, err error) {
 	if err := d.secrets(); err != nil {
 		return nil, err
 	}
-	if d.listener, err = net.Listen("tcp", listen); err != nil {
+	if d.listener, err = d.listen(listen); err != nil {
 		return nil, usageError{fmt.Errorf("--listen: %w", err)}
 	}
 	d.url = "http://" + d.listener.Addr().String()
@@ -83,7 +94,7 @@ func newDemo(dir, listen string) (_ *demo, err error) {
 	}
 	d.serving.Go(func() error { return d.slack.Serve(d.listener) })
 	for _, site := range demoSites() {
-		o, err := newOffice(dir, site)
+		o, err := newOffice(d.network, dir, site)
 		if err != nil {
 			return nil, fmt.Errorf("making router %s: %w", site.Router, err)
 		}
@@ -99,7 +110,9 @@ func (d *demo) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	s, err := newSystem(ctx, cfg, options{log: log, socket: true, round: time.Second, poll: 2 * time.Second})
+	s, err := newSystem(ctx, cfg, options{
+		dialSlack: d.dial, dialRouter: d.dial, log: log, socket: true, round: time.Second, poll: 2 * time.Second,
+	})
 	if err != nil {
 		return err
 	}

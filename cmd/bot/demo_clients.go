@@ -34,16 +34,16 @@ func (d *demo) clients(ctx context.Context, ledger *store.Store, log *slog.Logge
 				continue
 			}
 			dialled[v.ID] = true
-			if err := d.dial(v.Credentials); err != nil {
+			if err := d.dialIn(v.Credentials); err != nil {
 				log.Warn("simulated client", "account", v.Credentials.Account, "err", err)
 			}
 		}
 	}
 }
 
-// dial plays the owner's computer. It knows the password from the router itself:
+// dialIn plays the owner's computer. It knows the password from the router itself:
 // only the owner was shown it.
-func (d *demo) dial(c change.Credentials) error {
+func (d *demo) dialIn(c change.Credentials) error {
 	for _, o := range d.routers {
 		if o.Name != c.Site {
 			continue

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,11 +50,12 @@ func demoSites() []demoSite {
 type office struct {
 	demoSite
 	Address, Fingerprint string
+	cert                 tls.Certificate
 	router               *rossim.Router
 	serving              errgroup.Group
 }
 
-func newOffice(dir string, site demoSite) (*office, error) {
+func newOffice(n network, dir string, site demoSite) (*office, error) {
 	r, err := rossim.New(rossim.Options{Name: site.Router})
 	if err != nil {
 		return nil, err
@@ -64,21 +64,24 @@ func newOffice(dir string, site demoSite) (*office, error) {
 	if err := o.furnish(dir); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	cert, fingerprint, err := rossim.Certificate("127.0.0.1")
-	if err != nil {
+	if o.cert, o.Fingerprint, err = rossim.Certificate("127.0.0.1"); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if err := o.serve(n, "127.0.0.1:0"); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	o.Address, o.Fingerprint = l.Addr().String(), fingerprint
-	o.serve(l, cert)
 	return o, nil
 }
 
-func (o *office) serve(l net.Listener, cert tls.Certificate) {
-	o.serving.Go(func() error { return o.router.ServeTLS(l, cert) })
+// serve answers at address, which may leave the port open.
+func (o *office) serve(n network, address string) error {
+	l, err := n.listen(address)
+	if err != nil {
+		return err
+	}
+	o.Address = l.Addr().String()
+	o.serving.Go(func() error { return o.router.ServeTLS(l, o.cert) })
+	return nil
 }
 
 func (o *office) close() error { return errors.Join(o.router.Close(), o.serving.Wait()) }

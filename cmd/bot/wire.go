@@ -32,7 +32,7 @@ type options struct {
 	log                   *slog.Logger
 	socket                bool          // listen for other commands
 	round, poll           time.Duration // zero: watch's own
-	noSync                bool          // tests only
+	ledger                store.Options // more about the ledger, for tests
 }
 
 // system is the whole bot.
@@ -52,7 +52,7 @@ func newSystem(ctx context.Context, cfg *config.Config, o options) (*system, err
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := openLedger(cfg, store.Options{Log: o.log, Signer: k.signer, NoSync: o.noSync})
+	ledger, err := openLedger(cfg, ledgerOptions(o, k))
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,12 @@ func newSystem(ctx context.Context, cfg *config.Config, o options) (*system, err
 		return nil, errors.Join(err, s.desk.close())
 	}
 	return s, nil
+}
+
+func ledgerOptions(o options, k keys) store.Options {
+	l := o.ledger
+	l.Log, l.Signer = o.log, k.signer
+	return l
 }
 
 // openLedger opens the ledger in the state directory, which is made when it is
