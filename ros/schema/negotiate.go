@@ -76,9 +76,9 @@ type Phase1 struct {
 	NATTraversal  bool
 	Peer          string // .id of the responder's row in /ip/ipsec/peer
 	Identity      string // .id of the responder's identity
-	InitiatorRow  string // .id of the initiator's identity
+	OwnIdentity   string // .id of the initiator's identity
 	LifetimeText  string // the shorter lifetime, as RouterOS writes it
-	ResponderIsL2 bool   // the dynamic peer of the L2TP server answered
+	ServesL2TP    bool   // the dynamic peer of the L2TP server answered
 }
 
 // Phase2 is an agreed pair of IPsec SAs.
