@@ -69,16 +69,16 @@ type Outcome struct {
 
 // Phase1 is an agreed ISAKMP or IKE SA. Algorithm names are RouterOS's.
 type Phase1 struct {
-	Exchange      string // main, aggressive or ike2
-	Encryption    string // aes-256
-	Hash          string // sha256
-	DHGroup       string // modp2048
-	NATTraversal  bool
-	Peer          string // .id of the responder's row in /ip/ipsec/peer
-	Identity      string // .id of the responder's identity
-	OwnIdentity   string // .id of the initiator's identity
-	LifetimeText  string // the shorter lifetime, as RouterOS writes it
-	ServesL2TP    bool   // the dynamic peer of the L2TP server answered
+	Exchange     string // main, aggressive or ike2
+	Encryption   string // aes-256
+	Hash         string // sha256
+	DHGroup      string // modp2048
+	NATTraversal bool
+	Peer         string // .id of the responder's row in /ip/ipsec/peer
+	Identity     string // .id of the responder's identity
+	OwnIdentity  string // .id of the initiator's identity
+	LifetimeText string // the shorter lifetime, as RouterOS writes it
+	ServesL2TP   bool   // the dynamic peer of the L2TP server answered
 }
 
 // Phase2 is an agreed pair of IPsec SAs.
