@@ -37,12 +37,14 @@ var arrows = map[string]string{
 	"vpn":           "change ros/schema",
 	"watch":         "change vpn",
 
-	"store/storetest": "change change/trail store",
+	"chat/slacksim/pagetest": "",
+	"store/storetest":        "change change/trail store",
 }
 
 // libraries names the packages that import each library of others.
 var libraries = map[string]string{
 	"github.com/alecthomas/kong":    "cmd/bot",
+	"github.com/chromedp":           "chat/slacksim/pagetest",
 	"github.com/coreos/go-systemd":  "cmd/bot",
 	"github.com/go-routeros":        "ros",
 	"github.com/goccy/go-yaml":      "config",
