@@ -119,6 +119,7 @@ func compile(version string) (*profile, error) {
 			for _, name := range m.Read {
 				c.readable[name] = true
 			}
+			c.readable[".about"] = c.readable["about"] // a warning, which the API spells with a dot
 			for name, kind := range m.Write {
 				c.attrs[name] = c.attr(name, kind)
 			}

@@ -200,7 +200,7 @@ func (s *state) show(m *menu, rec *record) schema.Row {
 	}
 	maps.Copy(row, rec.home.rule.Flags)
 	for name, value := range rec.vals {
-		if name != ".about" && !m.readable[name] {
+		if !m.readable[name] {
 			continue
 		}
 		row[name] = value

@@ -1,8 +1,21 @@
 package schema
 
+import (
+	"slices"
+	"strings"
+)
+
 // menus is sorted by path; Lookup searches it. A menu stands here when the
 // product reads or writes it.
-var menus = []Menu{
+var menus = append([]Menu(nil), sorted(plainMenus, ipsecMenus, trafficMenus)...)
+
+// sorted joins tables of menus in the order of their paths.
+func sorted(tables ...[]Menu) []Menu {
+	return slices.SortedFunc(slices.Values(slices.Concat(tables...)), func(a, b Menu) int { return strings.Compare(a.Path, b.Path) })
+}
+
+// plainMenus are addresses, accounts and the router itself.
+var plainMenus = []Menu{
 	{
 		Path: "/interface/l2tp-server/server", Singleton: true,
 		Attrs: []Attr{
