@@ -121,6 +121,9 @@ func (s *Server) deliver(ctx context.Context, e envelope, c *socket) (json.RawMe
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	s.last = e
+	s.mu.Unlock()
 	timer := time.NewTimer(s.opts.AckTimeout)
 	defer timer.Stop()
 	c.send(frame)

@@ -23,6 +23,7 @@ type Server struct {
 	faults  faults
 	rates   map[string]bucket
 	traffic traffic
+	last    envelope // the newest that was sent
 }
 
 // New makes a workspace. It starts nothing; Serve does.
