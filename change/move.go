@@ -146,7 +146,7 @@ type Receipt struct {
 }
 
 // Waiting is a notice that has not been delivered. Generation counts how often
-// it was renewed.
+// it was renewed; At is since when it waits, however often.
 type Waiting struct {
 	Notice     Notice    `json:"notice"`
 	Generation uint64    `json:"generation"`

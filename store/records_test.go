@@ -46,8 +46,8 @@ func keys(waiting []change.Waiting) []string {
 	return out
 }
 
-// Ensure notices wait in order, that one renewed keeps its place, and that only
-// the generation that was sent is taken out.
+// Ensure notices wait in order, that one renewed keeps its place and the time
+// since when it waits, and that only the generation that was sent is taken out.
 func TestOutbox(t *testing.T) {
 	s := storetest.Open(t)
 	for _, key := range []string{"a", "b", "c"} {
@@ -66,6 +66,9 @@ func TestOutbox(t *testing.T) {
 	again := outbox(t, s, 0)
 	if got := keys(again); !slices.Equal(got, []string{"a", "b", "c"}) || again[0].Notice.Number != 7 || again[0].Generation == first[0].Generation {
 		t.Errorf("after renewing: got %+v", again)
+	}
+	if !again[0].At.Equal(first[0].At) {
+		t.Errorf("renewed, it waits since %v, want %v", again[0].At, first[0].At)
 	}
 	ref := change.MessageRef{Channel: "C1", TS: "1.2"}
 	deliver := func(w change.Waiting) {

@@ -135,7 +135,7 @@ func (w *writer) writeJournal() error {
 }
 
 // writeNotices puts notices into the outbox. One that waits already keeps its
-// place and gets a new generation.
+// place and the time since when it waits, and gets a new generation.
 func (w *writer) writeNotices() error {
 	if len(w.move.Notices) == 0 {
 		return nil
@@ -157,13 +157,17 @@ func (w *writer) writeNotices() error {
 		if err != nil {
 			return err
 		}
-		waiting := change.Waiting{Notice: n, Generation: generation, At: w.now.UTC()}
+		waiting := change.Waiting{At: w.now.UTC()}
 		if place == 0 {
 			place = generation
-			if err := putBytes(keys, []byte(n.Key), number(place)); err != nil {
-				return err
-			}
+			err = putBytes(keys, []byte(n.Key), number(place))
+		} else {
+			_, err = get(box, number(place), &waiting)
 		}
+		if err != nil {
+			return err
+		}
+		waiting.Notice, waiting.Generation = n, generation
 		if err := put(box, number(place), waiting); err != nil {
 			return err
 		}
