@@ -76,7 +76,7 @@ function draw() {
   const atEnd = fresh || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
   if (fresh) { nodes = new Map(); shown = key; newest = list.length ? list[list.length - 1].ts : ""; }
   const next = new Map();
-  const flow = [];
+  const flow = list.length < 200 ? [intro(c)] : [];
   let day = "";
   for (const m of list) {
     const json = JSON.stringify(m);
@@ -97,6 +97,19 @@ function draw() {
   place($("messages"), flow);
   announce(list, c);
   if (atEnd) requestAnimationFrame(() => { scroll.scrollTop = scroll.scrollHeight; }); // after the tips are drawn
+}
+
+let start = { key: "", el: null };
+
+// intro opens a conversation that is seen from its beginning.
+function intro(c) {
+  const key = c.id + c.topic;
+  if (start.key === key) return start.el;
+  const el = h("li", { class: "intro" },
+    h("h2", null, c.direct ? store.fixed.bot.Name : [c.private ? "🔒 " : "# ", c.name]),
+    h("p", null, c.direct ? "Between you and the app alone: nobody else reads here." : `The beginning of this channel. ${c.topic || ""}`));
+  start = { key, el };
+  return el;
 }
 
 // place changes only what differs, so that the focus stays.

@@ -28,7 +28,7 @@ function link(c) {
   return h("li", null, h("button", {
     type: "button", class: "channel" + (c.unread && !here ? " unread" : ""), "data-channel": c.id, "data-direct": c.direct ? "app" : undefined,
     "aria-current": here ? "page" : undefined,
-    onclick: () => { visit(c.id); drawer(false); $("composer").focus(); },
+    onclick: () => { visit(c.id); drawer(false); settle(); },
   }, c.direct ? avatar({ id: bot.UserID, name: bot.Name, app: true }, "small") : h("span", { class: "sigil", "aria-hidden": "true" }, c.private ? "🔒" : "#"),
   h("span", { class: "channel-name" }, c.direct ? bot.Name : c.name),
   c.shared && h("span", { class: "shared", title: "Shared with another organisation" }, "⇄", h("span", { class: "hidden" }, " shared")),
@@ -44,7 +44,13 @@ export function become(user) {
   drawer(false);
   $("composer").value = ""; // what one person began is not another's
   follow(user);
-  $("composer").focus();
+  settle();
+}
+
+// settle puts the focus where one goes on: into the box, but not where that
+// would bring up a keyboard over what is to be read.
+function settle() {
+  $(matchMedia("(pointer: coarse)").matches ? "channel-name" : "composer").focus();
 }
 
 // list redraws a list without losing the focus inside it.
@@ -63,13 +69,23 @@ function draw() {
   const directs = data.channels.filter((c) => c.direct);
   $("directs-section").hidden = directs.length === 0;
   list($("directs"), directs.map(link));
-  const mine = data.channels.reduce((n, c) => n + (c.id === store.channel ? 0 : c.unread), 0);
-  const others = data.people.reduce((n, p) => n + (p.id === store.user || !playable(p) ? 0 : p.unread), 0);
-  $("menu-badge").hidden = mine + others === 0;
-  fill($("menu-badge"), String(Math.min(99, mine + others)));
+  menuBadge();
   fill($("me"), avatar(me()), h("span", { class: "me-text" }, h("strong", null, me().name), h("span", null, role(me()))));
   $("banner").hidden = data.connections > 0;
   if (!data.connections) fill($("banner"), `${fixed.bot.Name} is not connected. Commands and buttons will fail until it is.`);
+}
+
+// menuBadge counts what waits for this person; a dot says that something waits
+// for others.
+function menuBadge() {
+  const { data } = store;
+  const mine = data.channels.reduce((n, c) => n + (c.id === store.channel ? 0 : c.unread), 0);
+  const others = data.people.some((p) => p.id !== store.user && playable(p) && p.unread);
+  const at = $("menu-badge");
+  at.hidden = !mine && !others;
+  at.classList.toggle("dot", !mine);
+  fill(at, mine ? [String(Math.min(99, mine)), h("span", { class: "hidden" }, " unread")]
+    : h("span", { class: "hidden" }, "other people have unread messages"));
 }
 
 // drawer opens or closes the sidebar on a small screen.
@@ -84,6 +100,7 @@ function drawer(open) {
 
 export function start() {
   $("menu").addEventListener("click", () => drawer(true));
+  $("me").addEventListener("click", () => drawer(true)); // a short cut for thumbs
   $("shade").addEventListener("click", () => { drawer(false); $("menu").focus(); });
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape" && document.body.classList.contains("drawer")) { drawer(false); $("menu").focus(); }
