@@ -9,6 +9,9 @@ type Attempt struct {
 	// Peer is the .id of the initiator's row in /ip/ipsec/peer. It is empty when
 	// the initiator is a dial-in client.
 	Peer string
+	// Rekey asks about the SAs that replace the first ones. IKEv2 applies pfs-group
+	// to them alone: the first pair takes its keys from the IKE SA (RFC 7296, 1.2).
+	Rekey bool
 }
 
 // Party is one end of an attempt: a router, or a computer that dials in.
@@ -59,12 +62,19 @@ type Outcome struct {
 	// Phase1 is nil when phase 1 did not come up, or nobody can tell.
 	Phase1 *Phase1
 	Phase2 []Phase2
+	// Answered is the responder's row in /ip/ipsec/peer that takes the first packet,
+	// whatever follows; its ID is empty when none does.
+	Answered RowRef
 	// Faults are the first thing that fails, and then each further one that
 	// would, were those before it mended.
 	Faults []Fault
 	// Unknown is what is missing for a verdict, in the same form: the row and the
 	// attribute that nobody can read or that the model does not know.
 	Unknown []Fault
+	// Hints explain the faults, or warn beside an agreement; nothing fails by them
+	// alone: the row that answers is not the one that is meant, the first rekey
+	// will fail.
+	Hints []Fault
 }
 
 // Phase1 is an agreed ISAKMP or IKE SA. Algorithm names are RouterOS's.
@@ -77,7 +87,7 @@ type Phase1 struct {
 	Peer         string // .id of the responder's row in /ip/ipsec/peer
 	Identity     string // .id of the responder's identity
 	OwnIdentity  string // .id of the initiator's identity
-	LifetimeText string // the shorter lifetime, as RouterOS writes it
+	LifetimeText string // the lifetime that applies, as RouterOS writes it
 	ServesL2TP   bool   // the dynamic peer of the L2TP server answered
 }
 
@@ -146,6 +156,8 @@ const (
 	FaultProtocol   = "ipsec-protocols"   // ESP against AH
 	FaultPFS        = "pfs-group"         // the groups differ
 	FaultInvalid    = "invalid"           // another policy has the same selectors
+	FaultNAT        = "nat"               // the responder is behind NAT: no first packet reaches it
+	FaultTraversal  = "nat-traversal"     // NAT in between, and NAT traversal is off or the protocol is AH
 	FaultLifetime   = "proposal-check"    // a lifetime that the responder does not take
 	FaultUnknownRow = "unknown-value"     // a value that the model does not know
 	FaultNoRow      = "missing-reference" // a row names another that is not there
