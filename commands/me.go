@@ -123,12 +123,14 @@ func (s *Service) help(_ context.Context, c *call) (Reply, error) {
 		return helpVerb(v), nil
 	}
 	reply := Reply{Title: change.T("help.title")}
+	example := ""
 	for _, v := range Verbs() {
 		if v.allows(c.Caller) {
+			example = cmp.Or(example, v.Name)
 			reply.Parts = append(reply.Parts, Say("", change.T("help.line", "usage", "/vpn "+v.short(), "meaning", change.T("help."+v.Name))))
 		}
 	}
-	reply.Parts = append(reply.Parts, Say(Hint, change.T("help.hint")))
+	reply.Parts = append(reply.Parts, Say(Hint, change.T("help.hint", "verb", example)))
 	return reply, nil
 }
 
