@@ -30,6 +30,12 @@ type Step struct {
 	Menu   string        `json:"menu"`
 	Action schema.Action `json:"action"`
 	Class  Class         `json:"class"`
+	// Phase is when the step is written; empty in a plan without phases. Steps of
+	// cut over and commit are run by one script on the router.
+	Phase string `json:"phase,omitempty"`
+	// Place is where a row of an ordered menu will stand: TopPlace, or empty for
+	// where RouterOS puts it.
+	Place string `json:"place,omitempty"`
 	// Match finds the row by what it is, since ids do not live long. For an add
 	// it names the row that must come to be: its natural key.
 	Match schema.Row `json:"match"`
@@ -48,7 +54,7 @@ type Step struct {
 // Plan is the exact content of a change: what an approver approves and what is
 // applied, byte for byte. It is computed, never edited.
 //
-// Intent, Definition, Seen, Steps and Reveal decide what is applied. Blast and
+// Intent, Definition, Seen, Steps, Tunnel and Reveal decide what is applied. Blast and
 // Warnings are for the reader; they are part of the digest, so that nobody
 // approves a plan with a warning missing, and they never influence apply.
 type Plan struct {
@@ -58,6 +64,7 @@ type Plan struct {
 	Seen       []Observation `json:"seen"`
 	State      string        `json:"state"` // StateDigest(Seen)
 	Steps      []Step        `json:"steps"`
+	Tunnel     *TunnelPlan   `json:"tunnel,omitempty"`
 	Reveal     *Credentials  `json:"reveal,omitempty"`
 	Summary    Text          `json:"summary"` // one line for someone who is no network engineer
 	Blast      []Text        `json:"blast,omitempty"`
