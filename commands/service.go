@@ -195,11 +195,20 @@ func mayUse(verb Verb, who Caller) error {
 	return change.ErrNotAllowed
 }
 
-// settle ends a call: a refusal becomes an event, and the delivery is done. Only
-// a delivery that the bot's own stop interrupted stays for the next start.
+// settle ends a call: a refusal becomes an event, and the delivery is done. It
+// returns err, joined with what kept it from being recorded.
 func (s *Service) settle(ctx context.Context, c *call, err error) error {
+	if cerr := s.record(ctx, c, err); cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	return err
+}
+
+// record notes how a call ended. Only a delivery that the bot's own stop
+// interrupted stays for the next start.
+func (s *Service) record(ctx context.Context, c *call, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, change.ErrDone) {
-		return err
+		return nil
 	}
 	m := change.Move{}
 	if err != nil {
@@ -219,9 +228,7 @@ func (s *Service) settle(ctx context.Context, c *call, err error) error {
 	// the same.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	if _, cerr := s.o.Ledger.Commit(ctx, m); cerr != nil {
-		return errors.Join(err, cerr)
-	}
+	_, err = s.o.Ledger.Commit(ctx, m)
 	return err
 }
 
@@ -242,7 +249,7 @@ func (c *call) refusal(why change.Text) change.Event {
 // for example because they belong to another organisation. what names the wish.
 func (s *Service) Refuse(ctx context.Context, who Caller, what string, why error, key string) error {
 	c := &call{Caller: who, Command: Command{Verb: what}, now: time.Now(), key: key}
-	return s.settle(ctx, c, why)
+	return s.record(ctx, c, why)
 }
 
 // commit commits m together with the call's key.

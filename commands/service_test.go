@@ -351,6 +351,23 @@ func TestRun_Twice(t *testing.T) {
 	}
 }
 
+// Ensure a refusal that happened elsewhere is recorded once, and that the error
+// tells only whether it was.
+func TestRefuse(t *testing.T) {
+	w := newWorld(t)
+	refuse := func() error { return w.Refuse(t.Context(), w.as("U0VERA"), ActionReveal, change.ErrExpired, "key-1") }
+	if err := refuse(); err != nil {
+		t.Errorf("got %v", err)
+	}
+	e := w.last()
+	if e.Kind != change.EventRefused || e.Actor != "vera" || e.Facts["verb"] != ActionReveal || e.Facts["why"] != "error.expired" {
+		t.Errorf("event %+v", e)
+	}
+	if err := refuse(); !errors.Is(err, change.ErrDone) {
+		t.Errorf("a second time: %v, want %v", err, change.ErrDone)
+	}
+}
+
 // Ensure the rules of approval hold at the form and at its submission, whoever
 // sends them with whatever value.
 func TestApprove_Refused(t *testing.T) {
