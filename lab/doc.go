@@ -1,0 +1,41 @@
+// Package lab lets two real IKE daemons negotiate what two routers' rows say.
+//
+// A Lab is two routers on one wire, each with a host behind it, in network
+// namespaces of its own, and a strongSwan daemon on each router. Negotiate
+// translates the rows of both parties of an attempt for the daemons, lets the
+// initiator call and reads back what came up, or the first thing that failed.
+// It judges by code that others wrote, so the simulator comes up, or fails, by a
+// judgement that is not this module's own; the tests here hold vpn/ike's model
+// against it.
+//
+// ESP runs in the daemons themselves, over TUN, because not every kernel has it.
+// A lab needs root, /dev/net/tun and Debian's strongSwan 5.9; Missing tells what
+// is not there. Everything that a lab starts dies with its process.
+//
+// # What the daemons cannot judge
+//
+// strongSwan is not RouterOS. Where the two differ, the translation follows what
+// is known of RouterOS, and vpn/ike has to be right by that source alone:
+//
+//	what                                strongSwan                        followed instead
+//	which peer answers a packet         IDs and algorithms count too      the vendor's manual, IPsec, Peers: the largest netmask,
+//	                                                                      then exchange mode and local address; only that peer
+//	                                                                      is loaded among those that fit
+//	main against aggressive             looked at after algorithms and    the manual, as above: the mode is part of the choice of
+//	                                    keys                              the peer; everything else is made to agree
+//	selectors that overlap              narrowed to what both have        the manual, IPsec, Policies: both ends mirror; such a
+//	                                                                      policy of the responder is left out
+//	order of policies, two policies     the best fit is taken             the manual, Policies: the first; a second one with the
+//	with equal selectors                                                  same addresses is invalid
+//	templates, groups, generate-policy  none; a wide selector is          the manual, Policies, templates: a template that covers
+//	                                    narrowed                          what is asked is loaded as such a selector
+//	transport mode                      not in user space                 the manual and RFC 3948: not played, CannotTell
+//	transport against tunnel in IKEv2   falls back to tunnel mode         RFC 7296, 1.3.1; not played, CannotTell
+//	lifetimes, proposal-check           never compared                    the manual, Profiles: claim, exact, obey, strict
+//	NAT traversal                       always on                         the manual, Profiles, nat-traversal
+//	level                               unknown                           the manual, Policies
+//	PFS of the first child in IKEv2     seen at its first rekeying        RFC 7296, 1.2: the lab rekeys each child once
+//	who initiates                       as told                           the manual, Peers: passive, responder, any address
+//	several identities of a peer        one connection each               the manual, Identities; only the first is loaded
+//	certificates, XAuth, EAP            not set up here                   CannotTell
+package lab

@@ -1,0 +1,151 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"vpnbot/ros/schema"
+)
+
+// site is one end of the lab: a router with its daemon, and a host behind it.
+type site struct {
+	router, host *namespace
+	daemon       *daemon
+	lines        map[*namespace][]string // what is configured there now
+}
+
+// Lab is two routers on one wire, each with a host behind it, and a daemon on
+// each router. It plays one attempt at a time.
+type Lab struct {
+	dir   string
+	lock  chan struct{} // held over an attempt
+	sites [2]*site      // the initiator's, the responder's
+}
+
+// Missing says why no lab can run here, nil when one can.
+func Missing() error {
+	if os.Geteuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("opening the TUN device: %w", err)
+	}
+	tun.Close()
+	for _, p := range []string{program, "ip", "nft"} {
+		if _, err := exec.LookPath(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Start builds a lab; Close takes it down. All that outlives a killed process is
+// its directory under the system's temporary directory, which holds no secret.
+func Start(ctx context.Context) (*Lab, error) {
+	dir, err := os.MkdirTemp("", "vpnbot-lab-")
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{dir: dir, lock: make(chan struct{}, 1)}
+	if err := l.build(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("building the lab: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Lab) build(ctx context.Context) error {
+	for i := range l.sites {
+		s, err := newSite()
+		l.sites[i] = s
+		if err != nil {
+			return err
+		}
+	}
+	a, b := l.sites[0].router, l.sites[1].router
+	if err := a.ip("link add wan type veth peer name wan netns "+b.path(), "link set wan up"); err != nil {
+		return err
+	}
+	if err := b.ip("link set wan up"); err != nil {
+		return err
+	}
+	for i, s := range l.sites {
+		dir := filepath.Join(l.dir, string(rune('a'+i)))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		d, err := startDaemon(ctx, s.router, dir)
+		if err != nil {
+			return err
+		}
+		s.daemon = d
+	}
+	return nil
+}
+
+// newSite makes a router that forwards and a host behind it. What it returns
+// beside an error is to be closed too.
+func newSite() (*site, error) {
+	s := &site{lines: map[*namespace][]string{}}
+	for _, ns := range []**namespace{&s.router, &s.host} {
+		n, err := newNamespace()
+		if err != nil {
+			return s, err
+		}
+		*ns = n
+	}
+	for name, value := range map[string]string{
+		"net/ipv4/ip_forward": "1", "net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/default/rp_filter": "0",
+	} {
+		if err := s.router.sysctl(name, value); err != nil {
+			return s, err
+		}
+	}
+	err := s.router.ip("link add lan type veth peer name lan netns "+s.host.path(),
+		"link set lan up", "addr add "+gateway+"/32 dev lan")
+	if err != nil {
+		return s, err
+	}
+	return s, s.host.ip("link set lan up")
+}
+
+// gateway is the address of each router on its own side.
+const gateway = "169.254.77.1"
+
+// Close stops the daemons and takes everything down.
+func (l *Lab) Close() error {
+	l.lock <- struct{}{}
+	var errs []error
+	for _, s := range l.sites {
+		if s == nil {
+			continue
+		}
+		if s.daemon != nil {
+			errs = append(errs, s.daemon.stop())
+		}
+		for _, ns := range []*namespace{s.router, s.host} {
+			if ns != nil {
+				ns.close()
+			}
+		}
+	}
+	return errors.Join(append(errs, os.RemoveAll(l.dir))...)
+}
+
+// hold takes the lab for one attempt.
+func (l *Lab) hold(ctx context.Context) (release func(), err error) {
+	select {
+	case l.lock <- struct{}{}:
+		return func() { <-l.lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var _ interface {
+	Negotiate(context.Context, schema.Attempt) (schema.Outcome, error)
+} = (*Lab)(nil)

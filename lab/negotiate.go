@@ -1,0 +1,247 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"vpnbot/ros/schema"
+)
+
+// initiateTimeout is far above the time in which a daemon gives up by itself.
+const initiateTimeout = 15 * time.Second
+
+// Negotiate plays an attempt: the initiator's daemon calls, the responder's
+// answers, and what came up or failed is read back from both. What came up stays
+// up until the next attempt. A verdict CannotTell names what the daemons cannot
+// judge; an error means that the lab itself is broken.
+func (l *Lab) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, error) {
+	release, err := l.hold(ctx)
+	if err != nil {
+		return schema.Outcome{}, err
+	}
+	defer release()
+	s, silent, err := prepare(a)
+	var u *unknown
+	switch {
+	case errors.As(err, &u):
+		return cannotTell(u), nil
+	case err != nil:
+		return schema.Outcome{}, err
+	case silent != nil:
+		return schema.Outcome{Verdict: schema.Disagree, Faults: []schema.Fault{*silent}}, nil
+	}
+	if u := impossible(a, s); u != nil {
+		return cannotTell(u), nil
+	}
+	if err := l.load(ctx, a, s); err != nil {
+		return schema.Outcome{}, fmt.Errorf("telling the daemons: %w", err)
+	}
+	return l.play(ctx, s)
+}
+
+func cannotTell(u *unknown) schema.Outcome {
+	return schema.Outcome{Verdict: schema.CannotTell, Unknown: []schema.Fault{{
+		Code: schema.FaultUnknownRow, Attr: u.attr, Initiator: u.value,
+		InitiatorRow: schema.RowRef{Menu: u.menu, ID: u.id},
+	}}}
+}
+
+// load tells both daemons what the parties' rows say.
+func (l *Lab) load(ctx context.Context, a schema.Attempt, s setup) error {
+	for i, connections := range [][]connection{{s.initiator}, s.responder} {
+		d := l.sites[i].daemon
+		if err := d.clear(ctx); err != nil {
+			return err
+		}
+		if i == 0 {
+			if err := l.connectSites(a, s); err != nil {
+				return err
+			}
+		}
+		for _, c := range connections {
+			if c.key != "" {
+				if _, err := d.call(ctx, "load-shared", "", c.secret()); err != nil {
+					return err
+				}
+			}
+			if _, err := d.call(ctx, "load-conn", "", c.message()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, site := range l.sites {
+		if err := site.daemon.catchUp(ctx); err != nil {
+			return err
+		}
+		site.daemon.forget()
+	}
+	return nil
+}
+
+// play initiates each policy in turn and reads the outcome.
+func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
+	var out schema.Outcome
+	names := []string{""} // without a policy phase 1 alone
+	if len(s.initiator.children) > 0 {
+		names = names[:0]
+		for _, k := range s.initiator.children {
+			names = append(names, k.name)
+		}
+	}
+	for _, name := range names {
+		up, err := l.initiate(ctx, s.initiator.name, name)
+		if err != nil {
+			return out, err
+		}
+		if up {
+			continue
+		}
+		fault, err := l.fault(s, name)
+		if err != nil {
+			return out, err
+		}
+		out.Faults = append(out.Faults, fault)
+		if fault.Stage != schema.StagePhase2 {
+			break // no policy can do better
+		}
+	}
+	return l.read(ctx, s, out)
+}
+
+// initiate brings one child up and tells whether it is. It does not wait for the
+// initiator to give up once the responder has said that it cannot decrypt.
+func (l *Lab) initiate(ctx context.Context, connection, child string) (bool, error) {
+	in := message{{"ike", connection}, {"timeout", strconv.FormatInt(initiateTimeout.Milliseconds(), 10)}, {"loglevel", "-1"}}
+	if child != "" {
+		in = append(in, pair{"child", child})
+	}
+	for _, s := range l.sites {
+		if err := s.daemon.catchUp(ctx); err != nil {
+			return false, err
+		}
+		s.daemon.forget()
+	}
+	caller, answerer := l.sites[0].daemon, l.sites[1].daemon
+	watching, done := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if answerer.await(watching, cannotDecrypt) {
+			// Refused when it has ended by itself.
+			_, _ = caller.call(ctx, "terminate", "", message{{"ike", connection}, {"force", "yes"}, {"timeout", "-1"}})
+		}
+	})
+	_, err := caller.call(ctx, "initiate", "", in)
+	done()
+	watch.Wait()
+	if err != nil && !errors.Is(err, errCommand) {
+		return false, err
+	}
+	for _, s := range l.sites {
+		if err := s.daemon.catchUp(ctx); err != nil {
+			return false, err
+		}
+	}
+	return err == nil, nil
+}
+
+// fault reads from the logs why the child did not come up.
+func (l *Lab) fault(s setup, name string) (schema.Fault, error) {
+	f, ok := diagnose(l.sites[0].daemon.since(0), l.sites[1].daemon.since(0))
+	if !ok {
+		return f, fmt.Errorf("no reason found in the daemons' logs: %q %q", l.sites[0].daemon.since(0), l.sites[1].daemon.since(0))
+	}
+	f.InitiatorRow = schema.RowRef{Menu: menuPeer, ID: s.initiator.peer[schema.ID]}
+	for _, k := range s.initiator.children {
+		if k.name == name && f.Stage == schema.StagePhase2 {
+			f.InitiatorRow = schema.RowRef{Menu: menuPolicy, ID: k.policy[schema.ID]}
+		}
+	}
+	return f, nil
+}
+
+// read adds to an outcome what is up.
+func (l *Lab) read(ctx context.Context, s setup, out schema.Outcome) (schema.Outcome, error) {
+	mine, err := l.sites[0].daemon.held(ctx)
+	if err != nil {
+		return out, err
+	}
+	theirs, err := l.sites[1].daemon.held(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, sa := range mine {
+		if sa.text("state") != "ESTABLISHED" {
+			continue
+		}
+		for _, other := range theirs {
+			if other.text("state") == "ESTABLISHED" && other.text("initiator-spi") == sa.text("initiator-spi") {
+				out.Phase1, out.Phase2 = s.agreed(sa.message, other)
+			}
+		}
+	}
+	out.Verdict = schema.Disagree
+	if len(out.Faults) == 0 && out.Phase1 != nil && len(out.Phase2) == len(s.initiator.children) {
+		out.Verdict = schema.Agree
+	} else if len(out.Faults) == 0 {
+		return out, fmt.Errorf("%d of %d policies are up, and the daemons say that all are", len(out.Phase2), len(s.initiator.children))
+	}
+	return out, nil
+}
+
+// agreed is what both daemons say of an SA.
+func (s setup) agreed(mine message, theirs heldSA) (*schema.Phase1, []schema.Phase2) {
+	var in connection
+	for _, c := range s.responder {
+		if c.name == theirs.name {
+			in = c
+		}
+	}
+	p := &schema.Phase1{
+		Exchange:   s.initiator.exchange,
+		Encryption: cipherName(mine, false),
+		Hash:       hashName(mine.text("integ-alg")), DHGroup: groupName(mine.text("dh-group")),
+		Peer: in.peer[schema.ID], Identity: in.identity[schema.ID], OwnIdentity: s.initiator.identity[schema.ID],
+	}
+	var all []schema.Phase2
+	for _, k := range s.initiator.children {
+		mine, ok := installed(mine, func(m message) bool { return m.text("name") == k.name })
+		if !ok {
+			continue
+		}
+		theirs, _ := installed(theirs.message, func(m message) bool { return m.text("spi-in") == mine.text("spi-out") })
+		q := schema.Phase2{
+			InitiatorPolicy: k.policy[schema.ID], Tunnel: mine.text("mode") == "TUNNEL", Protocol: k.protocol,
+			Encryption: cipherName(mine, true), Auth: hashName(mine.text("integ-alg")), PFSGroup: groupName(mine.text("dh-group")),
+			Source: selected(mine, "local-ts"), Destination: selected(mine, "remote-ts"),
+		}
+		for _, r := range in.children {
+			if r.name == theirs.text("name") {
+				q.ResponderPolicy, q.Generated = r.policy[schema.ID], on(r.policy, "template")
+			}
+		}
+		all = append(all, q)
+	}
+	return p, all
+}
+
+// installed finds a child SA that is up.
+func installed(sa message, is func(message) bool) (message, bool) {
+	for _, p := range sa.section("child-sas") {
+		if m, ok := p.value.(message); ok && m.text("state") == "INSTALLED" && is(m) {
+			return m, true
+		}
+	}
+	return nil, false
+}
+
+func selected(m message, key string) netip.Prefix {
+	if ts := m.list(key); len(ts) == 1 {
+		return parsePrefix(ts[0])
+	}
+	return netip.Prefix{}
+}
