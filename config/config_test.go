@@ -314,6 +314,6 @@ func FuzzParse(f *testing.F) {
 		if err == nil && (c.State == "" || len(c.Estate.Sites) == 0 || c.Location == nil) {
 			t.Errorf("accepted half a configuration: %+v", c)
 		}
-		_, _ = config.ParseDefinitions("dialin.yaml", data, vpn.Estate{})
+		_, _ = config.ParseDefinitions("dialin.yaml", data, vpn.Estate{}, nil)
 	})
 }

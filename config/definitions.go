@@ -13,50 +13,111 @@ import (
 	"vpnbot/vpn"
 )
 
-// Imported is one dial-in definition as a file gives it. PSK tells where its
-// pre-shared key is kept; the importer seals it and fills in the definition's
-// own reference and mark.
+// Imported is one definition as a file gives it: DialIn or Tunnel is set, as
+// Kind says. PSK tells where its pre-shared key is kept; the importer seals it
+// and fills in the definition's own reference and mark.
 type Imported struct {
-	DialIn vpn.DialIn
-	PSK    secret.Source
-	Line   int
+	Kind, Name string
+	DialIn     vpn.DialIn
+	Tunnel     vpn.Tunnel
+	PSK        secret.Source
+	Line       int
+}
+
+// Sealed returns im with its definition's own reference to the pre-shared key,
+// and its mark.
+func (im Imported) Sealed(ref secret.Ref, mark string) Imported {
+	im.DialIn.PSK, im.DialIn.PSKMark = ref, mark
+	im.Tunnel.PSK, im.Tunnel.PSKMark = ref, mark
+	return im
+}
+
+// Encode returns the body of the definition.
+func (im Imported) Encode() (json.RawMessage, error) {
+	if im.Kind == vpn.KindTunnel {
+		return im.Tunnel.Encode()
+	}
+	return im.DialIn.Encode()
+}
+
+// Definitions are definitions by kind, decoded.
+type Definitions struct {
+	DialIns []vpn.DialIn
+	Tunnels []vpn.Tunnel
+}
+
+// Decode sorts definitions by kind. A kind that it does not know comes from a
+// newer version and is refused.
+func Decode(defs []change.Definition) (Definitions, error) {
+	var d Definitions
+	for _, def := range defs {
+		switch def.Kind {
+		case vpn.KindTunnel:
+			t, err := vpn.DecodeTunnel(def)
+			if err != nil {
+				return Definitions{}, err
+			}
+			d.Tunnels = append(d.Tunnels, t)
+		default:
+			s, err := vpn.DecodeDialIn(def)
+			if err != nil {
+				return Definitions{}, err
+			}
+			d.DialIns = append(d.DialIns, s)
+		}
+	}
+	return d, nil
 }
 
 // ParseDefinitions reads the definitions in data, which stand at path, and
-// checks them against e. Sites come back under their names. The error joins one
-// *Error per mistake.
-func ParseDefinitions(path string, data []byte, e vpn.Estate) ([]Imported, error) {
+// checks them against e, each other and held, which the ledger holds already: of
+// two with one name the ledger's counts, as it stays. Sites come back under
+// their names and tunnels with their defaults. The error joins one *Error per
+// mistake.
+func ParseDefinitions(path string, data []byte, e vpn.Estate, held []change.Definition) ([]Imported, error) {
+	before, err := Decode(held)
+	if err != nil {
+		return nil, err
+	}
 	doc, root, err := parse(path, data)
 	if err != nil {
 		return nil, err
 	}
-	dialin := root.object("dialin")["dialin"]
-	if !dialin.present() {
-		dialin.fail("expected dial-in servers by site")
+	f := root.object("dialin", "tunnels")
+	if !f["dialin"].present() && !f["tunnels"].present() {
+		root.fail("expected dialin (dial-in servers by site) or tunnels (tunnels by name)")
 	}
+	list := readDialIns(f["dialin"], e)
+	for _, im := range list {
+		before.DialIns = append(before.DialIns, im.DialIn)
+	}
+	list = append(list, readTunnels(f["tunnels"], e, before)...)
+	if err := join(doc.errs); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func readDialIns(v value, e vpn.Estate) []Imported {
 	var list []Imported
-	for _, en := range dialin.entries("dial-in servers by site") {
+	for _, en := range v.entries("dial-in servers by site") {
 		d := readDialIn(en)
-		d.Line = doc.places[key(en.path)].Line
 		if s, ok := e.Site(en.name); ok {
 			d.DialIn.Site = s.Name
 		}
-		twice := slices.ContainsFunc(list, func(o Imported) bool { return o.DialIn.Site == d.DialIn.Site })
-		if twice {
+		d.Name = d.DialIn.Site
+		if slices.ContainsFunc(list, func(o Imported) bool { return o.Name == d.Name }) {
 			en.fail("this site has a definition above: expected one for each site")
 		}
 		for _, p := range d.DialIn.Problems(e) {
 			if p.Path[0] == "site" {
 				p.Path = nil
 			}
-			doc.failAt(append(slices.Clone(en.path), p.Path...), p.Message)
+			v.doc.failAt(append(slices.Clone(en.path), p.Path...), p.Message)
 		}
 		list = append(list, d)
 	}
-	if err := join(doc.errs); err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list
 }
 
 func readDialIn(e entry) Imported {
@@ -67,8 +128,10 @@ func readDialIn(e entry) Imported {
 	} {
 		*field, _ = f[name].text("one line of text")
 	}
-	return Imported{DialIn: d, PSK: f["psk"].source(false)}
+	return Imported{Kind: vpn.KindDialIn, DialIn: d, PSK: f["psk"].source(false), Line: e.line()}
 }
+
+func (e entry) line() int { return e.doc.places[key(e.path)].Line }
 
 // FormatDefinitions writes definitions as the file that ParseDefinitions reads,
 // in the order of their names. A pre-shared key is never written, nor a
@@ -76,29 +139,68 @@ func readDialIn(e entry) Imported {
 func FormatDefinitions(defs []change.Definition) ([]byte, error) {
 	sorted := slices.Clone(defs)
 	slices.SortFunc(sorted, func(a, b change.Definition) int { return strings.Compare(a.Name, b.Name) })
-	var b bytes.Buffer
-	b.WriteString("dialin:\n")
-	if len(sorted) == 0 {
-		return []byte("dialin: {}\n"), nil
+	d, err := Decode(sorted)
+	if err != nil {
+		return nil, err
 	}
-	for _, def := range sorted {
-		d, err := vpn.DecodeDialIn(def)
-		if err != nil {
-			return nil, err
+	var w writer
+	for i, s := range d.DialIns {
+		if i == 0 {
+			w.line(0, "dialin:")
 		}
-		fmt.Fprintf(&b, "  %s:\n", quote(d.Site))
-		for _, line := range [][2]string{
-			{"router", d.Router}, {"server", d.Server}, {"pool", d.Pool}, {"profile", d.Profile}, {"note", d.Note},
-		} {
-			if line[1] != "" {
-				fmt.Fprintf(&b, "    %s: %s\n", line[0], quote(line[1]))
-			}
-		}
-		if d.PSK != "" {
-			fmt.Fprintf(&b, "    # psk: the bot holds it (%s) and does not export it; name it here as file:, env: or credential:\n", d.PSKMark)
-		}
+		w.dialIn(s)
 	}
-	return b.Bytes(), nil
+	for i, t := range d.Tunnels {
+		if i == 0 {
+			w.line(0, "tunnels:")
+		}
+		w.tunnel(t)
+	}
+	if len(defs) == 0 {
+		w.line(0, "dialin: {}")
+	}
+	return w.Bytes(), nil
+}
+
+// writer writes YAML, key by key.
+type writer struct{ bytes.Buffer }
+
+func (w *writer) line(depth int, format string, args ...any) {
+	w.WriteString(strings.Repeat("  ", depth))
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
+// text writes a key unless its value is empty.
+func (w *writer) text(depth int, key, value string) {
+	if value != "" {
+		w.line(depth, "%s: %s", key, quote(value))
+	}
+}
+
+// list writes a key with a list in brackets.
+func (w *writer) list(depth int, key string, values []string) {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = quote(v)
+	}
+	w.line(depth, "%s: [%s]", key, strings.Join(quoted, ", "))
+}
+
+// psk tells that the bot holds a key.
+func (w *writer) psk(ref secret.Ref, mark string) {
+	if ref != "" {
+		w.line(2, "# psk: the bot holds it (%s) and does not export it; name it here as file:, env: or credential:", mark)
+	}
+}
+
+func (w *writer) dialIn(d vpn.DialIn) {
+	w.line(1, "%s:", quote(d.Site))
+	w.text(2, "router", d.Router)
+	w.text(2, "server", d.Server)
+	w.text(2, "pool", d.Pool)
+	w.text(2, "profile", d.Profile)
+	w.text(2, "note", d.Note)
+	w.psk(d.PSK, d.PSKMark)
 }
 
 // plain is text that YAML reads as the string it is, without quotes.

@@ -184,7 +184,7 @@ func (v value) present() bool { return v.node != nil }
 func (v value) child(name string, keyNode, node ast.Node) value {
 	c := value{doc: v.doc, node: node, path: append(slices.Clone(v.path), name)}
 	place := position(node)
-	if node == nil || node.Type() == ast.NullType || (keyNode != nil && isBlock(node)) {
+	if keyNode != nil && (node == nil || node.Type() == ast.NullType || isBlock(node)) {
 		place = position(keyNode)
 	}
 	if _, ok := v.doc.places[key(c.path)]; !ok {

@@ -38,13 +38,10 @@ func (c *Config) readSite(e entry) {
 
 func readWAN(v value) vpn.WAN {
 	f := v.object("interface", "address", "nat", "role")
-	w := vpn.WAN{NAT: vpn.NoNAT, Role: vpn.Both}
+	w := vpn.WAN{NAT: vpn.NoNAT}
 	w.Interface, _ = f["interface"].text("the name of an interface")
 	if s, ok := f["nat"].text(`none, "1:1" or carrier`); ok {
 		w.NAT = vpn.NAT(s)
-	}
-	if s, ok := f["role"].text("initiate, respond or both"); ok {
-		w.Role = vpn.WANRole(s)
 	}
 	address, _ := f["address"].text("an address")
 	ip, err := netip.ParseAddr(address)
@@ -55,6 +52,13 @@ func readWAN(v value) vpn.WAN {
 		w.Address = ip
 	default:
 		w.DNS = address
+	}
+	w.Role = vpn.Both
+	if !w.Callable() {
+		w.Role = vpn.Initiate
+	}
+	if s, ok := f["role"].text("initiate, respond or both"); ok {
+		w.Role = vpn.WANRole(s)
 	}
 	return w
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -91,6 +92,9 @@ func (e Estate) checkSite(ps *problems, s Site, taken map[string]bool) {
 	}
 	for i, w := range s.WANs {
 		w.check(ps, at("wan", strconv.Itoa(i)))
+		if slices.ContainsFunc(s.WANs[:i], func(o WAN) bool { return o.Interface == w.Interface }) {
+			ps.add("another WAN of this site has this interface: expected one of its own", at("wan", strconv.Itoa(i), "interface")...)
+		}
 	}
 	if len(s.Routers) == 0 {
 		ps.add("expected at least one router", at("routers")...)
@@ -120,8 +124,11 @@ func (w WAN) check(ps *problems, path []string) {
 	default:
 		ps.add(`expected none, "1:1" or carrier`, at("nat")...)
 	}
-	switch w.Role {
-	case Initiate, Respond, Both:
+	switch {
+	case w.Role == Initiate:
+	case (w.Role == Respond || w.Role == Both) && !w.Callable():
+		ps.add("nobody can call an address that is dynamic or behind a carrier's NAT: expected initiate", at("role")...)
+	case w.Role == Respond || w.Role == Both:
 	default:
 		ps.add("expected initiate, respond or both", at("role")...)
 	}

@@ -196,7 +196,11 @@ func (d *desk) trail(ctx context.Context, out io.Writer) error {
 
 // take imports the definitions that the ledger lacks and says what it did.
 func (d *desk) take(ctx context.Context, o order, out io.Writer) error {
-	list, err := config.ParseDefinitions(o.File, o.Data, d.cfg.Estate)
+	held, err := d.store.Definitions(ctx)
+	if err != nil {
+		return fmt.Errorf("reading definitions: %w", err)
+	}
+	list, err := config.ParseDefinitions(o.File, o.Data, d.cfg.Estate, held)
 	if err != nil {
 		return err
 	}
@@ -204,13 +208,13 @@ func (d *desk) take(ctx context.Context, o order, out io.Writer) error {
 	for _, im := range list {
 		taken, err := importDefinition(ctx, d.store, d.keys.sealing, im, by)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %s: %w", filepath.Base(o.File), im.Line, im.DialIn.Site, err)
+			return fmt.Errorf("%s:%d: %s: %w", filepath.Base(o.File), im.Line, im.Name, err)
 		}
 		word := "imported"
 		if !taken {
 			word = "kept: the ledger has a definition"
 		}
-		if _, err := fmt.Fprintf(out, "dialin %s: %s\n", im.DialIn.Site, word); err != nil {
+		if _, err := fmt.Fprintf(out, "%s %s: %s\n", im.Kind, im.Name, word); err != nil {
 			return err
 		}
 	}
