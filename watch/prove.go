@@ -9,32 +9,21 @@ import (
 	"vpnbot/change"
 )
 
-// prove looks for the first session of accounts that nobody has used yet. Only
-// routers that hold such an account are read.
+// prove looks for the first session of accounts that nobody has used yet, in
+// what the polls have read.
 func (w *Watch) prove(ctx context.Context, now time.Time) error {
-	if now.Sub(w.polled) < w.o.Poll {
-		return nil
-	}
-	w.polled = now
 	requests, err := w.o.Ledger.Requests(ctx, change.Filter{States: []change.State{change.Unproven}})
 	if err != nil {
 		return fmt.Errorf("reading requests: %w", err)
 	}
-	waiting := map[string][]change.Request{}
-	for _, r := range requests {
-		if r.Plan.Intent.Account != nil && len(r.Plan.Routers) > 0 {
-			waiting[r.Plan.Routers[0]] = append(waiting[r.Plan.Routers[0]], r)
-		}
-	}
 	var errs []error
-	for router, rs := range waiting {
-		snap, err := w.o.Routers.Snapshot(ctx, router, "/ppp/active")
-		if err != nil {
-			errs = append(errs, fmt.Errorf("reading sessions on %s: %w", router, err))
+	for _, r := range requests {
+		if r.Plan.Intent.Account == nil || len(r.Plan.Routers) == 0 {
 			continue
 		}
-		for _, r := range rs {
-			errs = append(errs, w.proveOne(ctx, now, r, snap))
+		// An older sample may show a session of another account of that name.
+		if h, ok := w.samples.newest(r.Plan.Routers[0], r.Ended); ok {
+			errs = append(errs, w.proveOne(ctx, now, r, h.Snapshot))
 		}
 	}
 	return errors.Join(errs...)

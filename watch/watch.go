@@ -2,9 +2,12 @@
 // expire, reminders to approvers, reveal windows that close, first connections
 // that prove an account, signed checkpoints.
 //
-// It holds no state of its own. Each round reads the ledger, asks the pure
-// transitions of change what is due now, and commits their moves; a round that
-// is missed, or a bot that was away, is made up by the next one.
+// Each round reads the ledger, asks the pure transitions of change what is due
+// now, and commits their moves; a round that is missed, or a bot that was away,
+// is made up by the next one. Beside the rounds every router is polled: one
+// snapshot of vpn.StatusMenus, from which first connections are seen and with
+// which a status compares its own. The samples of the last minutes are the only
+// thing that it remembers.
 package watch
 
 import (
@@ -12,9 +15,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/vpn"
 )
 
 // Ledger is what watch needs of the ledger.
@@ -26,8 +31,9 @@ type Ledger interface {
 	Changed() (<-chan struct{}, func())
 }
 
-// Routers reads routers.
+// Routers reads routers. Routers names them all.
 type Routers interface {
+	Routers() []string
 	Snapshot(ctx context.Context, router string, menus ...string) (change.Snapshot, error)
 }
 
@@ -49,15 +55,16 @@ type Options struct {
 	Witness Witness // nil: none
 	Log     *slog.Logger
 	// Round is the time between two looks at the ledger, Poll between two looks
-	// at the routers. Zero: 10 s and 60 s.
+	// at each router. Zero: 10 s and 60 s.
 	Round, Poll time.Duration
 }
 
 // Watch runs the duties.
 type Watch struct {
 	o        Options
-	polled   time.Time
-	attested uint64 // size of the checkpoint that the witness has
+	samples  samples
+	news     chan struct{} // a poll has ended
+	attested uint64        // size of the checkpoint that the witness has
 }
 
 // New returns a Watch. Run starts it.
@@ -71,52 +78,60 @@ func New(o Options) (*Watch, error) {
 	if o.Poll == 0 {
 		o.Poll = time.Minute
 	}
-	return &Watch{o: o}, nil
+	return &Watch{o: o, samples: samples{byRouter: map[string][]vpn.Half{}}, news: make(chan struct{}, 1)}, nil
 }
+
+// Samples returns what the last polls of a router read, oldest first, reaching
+// back over vpn.Window. A poll that failed stands among them with its error. The
+// rows belong to all callers: nobody may change them.
+func (w *Watch) Samples(router string) []vpn.Half { return w.samples.of(router) }
 
 // Run works until ctx ends.
 func (w *Watch) Run(ctx context.Context) error {
+	var polls sync.WaitGroup
+	defer polls.Wait()
+	polls.Go(func() { newPoller(w).run(ctx) })
+	w.rounds(ctx)
+	return nil
+}
+
+func (w *Watch) rounds(ctx context.Context) {
 	changed, stop := w.o.Ledger.Changed()
 	defer stop()
 	tick := time.NewTicker(w.o.Round)
 	defer tick.Stop()
+	w.round(ctx)
+	wake := changed
 	for {
-		w.round(ctx, time.Now())
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
-		case <-changed:
-			if err := w.checkpoint(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				w.o.Log.Error("signing a checkpoint", "err", err)
-			}
-			select { // the rest waits for its round
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
+			w.round(ctx)
+			wake = changed
+		case <-w.news:
+			w.do(ctx, "looking for first connections", w.prove)
+		case <-wake:
+			w.do(ctx, "signing a checkpoint", w.checkpoint)
+			wake = nil // a checkpoint changes the ledger too: the next waits for its round
 		}
 	}
 }
 
 // round performs each duty; one that fails does not keep the others from their
 // turn.
-func (w *Watch) round(ctx context.Context, now time.Time) {
-	duties := []struct {
-		name string
-		do   func(context.Context, time.Time) error
-	}{
-		{"expiring requests", w.expire},
-		{"reminding approvers", w.remind},
-		{"closing reveal windows", w.closeReveals},
-		{"looking for first connections", w.prove},
-		{"signing a checkpoint", w.checkpoint},
-		{"telling the witness", w.attest},
-	}
-	for _, d := range duties {
-		if err := d.do(ctx, now); err != nil && ctx.Err() == nil {
-			w.o.Log.Error(d.name, "err", err)
-		}
+func (w *Watch) round(ctx context.Context) {
+	w.do(ctx, "expiring requests", w.expire)
+	w.do(ctx, "reminding approvers", w.remind)
+	w.do(ctx, "closing reveal windows", w.closeReveals)
+	w.do(ctx, "looking for first connections", w.prove)
+	w.do(ctx, "signing a checkpoint", w.checkpoint)
+	w.do(ctx, "telling the witness", w.attest)
+}
+
+func (w *Watch) do(ctx context.Context, name string, duty func(context.Context, time.Time) error) {
+	if err := duty(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		w.o.Log.Error(name, "err", err)
 	}
 }
 
