@@ -140,3 +140,24 @@ func (r refusal) Explain() (sentence, hint change.Text) {
 	}
 	return change.T("chat.trigger"), change.T("chat.trigger.hint")
 }
+
+// ownerRefusal is a refusal of somebody whom the caller names.
+type ownerRefusal struct{ refusal }
+
+// Unwrap returns what is said to that person themselves.
+func (o ownerRefusal) Unwrap() error { return o.refusal }
+
+// Explain speaks about that person.
+func (o ownerRefusal) Explain() (sentence, hint change.Text) {
+	switch o.refusal {
+	case refuseForeign:
+		return change.T("chat.owner.foreign"), change.T("chat.owner.foreign.hint")
+	case refuseInactive:
+		return change.T("chat.owner.inactive"), change.T("chat.inactive.hint")
+	case refuseBot:
+		return change.T("chat.owner.bot"), change.T("chat.bot.hint")
+	case refuseUnread:
+		return change.T("chat.owner.unread"), change.T("chat.owner.unread.hint")
+	}
+	return o.refusal.Explain()
+}

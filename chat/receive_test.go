@@ -13,6 +13,7 @@ import (
 	"vpnbot/change"
 	"vpnbot/chat/slacksim"
 	"vpnbot/commands"
+	"vpnbot/commands/text"
 )
 
 // Ensure a changing command reaches commands with its key and its person, is
@@ -167,6 +168,9 @@ func TestReceive_Guest(t *testing.T) {
 		err := r.chat.Member(t.Context(), change.SlackID{Team: "T1", User: "UGONE"})
 		if !errors.Is(err, refuseInactive) {
 			t.Errorf("Member of a deactivated user: %v", err)
+		}
+		if sentence, _, _ := text.Explain(err); sentence.ID != "chat.owner.inactive" {
+			t.Errorf("Member of a deactivated user: got %s, want a sentence about them", sentence.ID)
 		}
 		if err := r.chat.Member(t.Context(), change.SlackID{Team: "T9", User: "UALIEN"}); !errors.Is(err, refuseForeign) {
 			t.Errorf("Member of a stranger: %v", err)

@@ -113,8 +113,12 @@ func (c *Chat) language(ctx context.Context, p change.PersonID, locale string) s
 	return c.o.Language
 }
 
-// Member refuses Slack users who can own no account.
+// Member refuses Slack users who can own no account: bots, deactivated people,
+// people of another organisation. Guests can.
 func (c *Chat) Member(ctx context.Context, id change.SlackID) error {
 	_, err := c.caller(ctx, id, "")
+	if r, ok := errors.AsType[refusal](err); ok {
+		return ownerRefusal{r}
+	}
 	return err
 }

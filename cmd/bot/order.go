@@ -71,7 +71,7 @@ func openDesk(cfg *config.Config, do string, log *slog.Logger) (_ *desk, err err
 	if err := d.connect(options{log: log}); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	if err := d.serveCommands(nil, log); err != nil {
+	if err := d.serveCommands(nil, nil, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil

@@ -102,7 +102,7 @@ func (s *system) build(ctx context.Context, o options) error {
 	}); err != nil {
 		return err
 	}
-	if err := s.serveCommands(s.engine, o.log); err != nil {
+	if err := s.serveCommands(s.engine, membership{s}, o.log); err != nil {
 		return err
 	}
 	if s.chat, err = newChat(s, o); err != nil {
@@ -114,6 +114,14 @@ func (s *system) build(ctx context.Context, o options) error {
 		}
 	}
 	return s.started(ctx)
+}
+
+// membership asks Slack about owners. The commands are there before the connection
+// to Slack, so it is looked up when it is needed.
+type membership struct{ s *system }
+
+func (m membership) Member(ctx context.Context, id change.SlackID) error {
+	return m.s.chat.Member(ctx, id)
 }
 
 func sentence(err error) change.Text {
@@ -196,9 +204,9 @@ func (d *desk) connect(o options) (err error) {
 	return err
 }
 
-func (d *desk) serveCommands(locks commands.Locks, log *slog.Logger) (err error) {
+func (d *desk) serveCommands(locks commands.Locks, members commands.Members, log *slog.Logger) (err error) {
 	d.commands, err = commands.New(commands.Options{
-		Ledger: d.store, Routers: d.fleet, People: d.people, Locks: locks, Estate: d.cfg.Estate, Rules: d.cfg.Rules,
+		Ledger: d.store, Routers: d.fleet, People: d.people, Members: members, Locks: locks, Estate: d.cfg.Estate, Rules: d.cfg.Rules,
 		Key: d.keys.sealing, Location: d.cfg.Location, Log: log,
 	})
 	return err
