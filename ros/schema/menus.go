@@ -115,6 +115,15 @@ var plainMenus = []Menu{
 		},
 	},
 	{
+		Path: "/system/clock", Singleton: true,
+		Attrs: []Attr{
+			{Name: "date", Kind: Text, Volatile: true},
+			{Name: "time", Kind: Text, Volatile: true},
+			{Name: "time-zone-name", Kind: Text},
+			{Name: "gmt-offset", Kind: Text, ReadOnly: true, Volatile: true},
+		},
+	},
+	{
 		Path: "/system/device-mode", Singleton: true,
 		Attrs: []Attr{
 			{Name: "mode", Kind: Enum, ReadOnly: true},

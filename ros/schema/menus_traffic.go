@@ -82,4 +82,12 @@ var trafficMenus = []Menu{
 			{Name: "comment", Kind: Text},
 		},
 	},
+	{
+		Path: "/system/logging/action", Key: []string{"name"},
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "target", Kind: Enum, Values: []string{"disk", "echo", "email", "memory", "remote"}},
+			{Name: "memory-lines", Kind: Number},
+		},
+	},
 }
