@@ -26,6 +26,9 @@ import (
 // cable joins what listens to what dials by net.Pipe, so that whole systems run
 // in a synctest bubble. An address that nobody serves refuses.
 type cable struct {
+	// wrap, when set, stands between whoever dials and the wire.
+	wrap func(net.Conn) net.Conn
+
 	mu   sync.Mutex
 	ends map[string]*socketEnd
 }
@@ -67,6 +70,9 @@ func (c *cable) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
 	case e.conns <- tcp{far, e.at}:
+		if c.wrap != nil {
+			near = c.wrap(near)
+		}
 		return near, nil
 	case <-e.gone:
 		return nil, fmt.Errorf("dial %s: connection refused", address)
@@ -114,11 +120,13 @@ type world struct {
 	log  journal
 	sys  *system
 	stop func()
+	over bool // ended
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOn(t, &cable{}) }
+
+func newWorldOn(t *testing.T, c *cable) *world {
 	t.Helper()
-	c := &cable{}
 	d, err := newDemo(network{listen: c.listen, dial: c.dial}, t.TempDir(), "127.0.0.1:8421")
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +138,10 @@ func newWorld(t *testing.T) *world {
 
 // end stops the bot and then everything around it.
 func (w *world) end() {
+	if w.over {
+		return
+	}
+	w.over = true
 	w.stop()
 	if err := w.close(); err != nil {
 		w.t.Errorf("the world: %v", err)
