@@ -118,8 +118,8 @@ func (p *scene) strike(o *office, fault string) {
 
 // trap prepares what happens to the next write.
 func (p *scene) trap(r *rossim.Router, args []string) {
-	hang := func(at rossim.When) rossim.Faults {
-		return rossim.Faults{OnWrite: func(n int, when rossim.When, _ string, _ schema.Action) {
+	hang := func(at rossim.When, drop int) rossim.Faults {
+		return rossim.Faults{DropBefore: drop, OnWrite: func(_ int, when rossim.When, _ string, _ schema.Action) {
 			if when == at {
 				r.SetFaults(rossim.Faults{Hang: true})
 			}
@@ -129,7 +129,7 @@ func (p *scene) trap(r *rossim.Router, args []string) {
 		"refused":     {TrapAt: 1, Trap: strings.Join(args[1:], " ")},
 		"lost-before": {DropBefore: 1}, "lost-after": {DropAfter: 1},
 		"reboot-before": {RebootBefore: 1}, "reboot-after": {RebootAfter: 1},
-		"hang-before": hang(rossim.Before), "hang-after": hang(rossim.After),
+		"hang-before": hang(rossim.Before, 1), "hang-after": hang(rossim.After, 0),
 	}
 	f, ok := faults[args[0]]
 	if !ok {
@@ -154,17 +154,17 @@ func (p *scene) atSlack(_ bool, args []string) {
 			p.until(p.t, "a connection", func() bool { return p.slack.Connections() > 0 })
 		}
 	case do == "repeats":
-		p.ts.Check(p.slack.Redeliver(ctx))
+		p.verdict(false, p.slack.Redeliver(ctx))
 	case do == "forges" && len(args) == 4:
 		user := cast()[args[1]]
 		p.acts(user)
-		p.ts.Check(p.slack.Forge(ctx, user, room(user), args[2], p.expand(args[3])))
+		p.verdict(false, p.slack.Forge(ctx, user, room(user), args[2], p.expand(args[3])))
 	case do == "forges-form" && len(args) == 4:
 		user := cast()[args[1]]
 		meta, err := json.Marshal(map[string]string{"a": args[2], "v": p.expand(args[3]), "c": room(user)})
 		p.ts.Check(err)
 		p.acts(user)
-		p.ts.Check(p.slack.ForgeSubmit(ctx, user, args[2], string(meta)))
+		p.verdict(false, p.slack.ForgeSubmit(ctx, user, args[2], string(meta)))
 	default:
 		p.ts.Fatalf("Slack cannot %q", args)
 	}
@@ -209,12 +209,13 @@ func (p *scene) stopBot() {
 
 func (p *scene) config(_ bool, args []string) {
 	p.need(args, 2, "config OLD NEW")
+	was, is := strings.ReplaceAll(args[0], `\n`, "\n"), strings.ReplaceAll(args[1], `\n`, "\n")
 	b, err := os.ReadFile(p.configFile())
 	p.ts.Check(err)
-	if strings.Count(string(b), args[0]) != 1 {
-		p.ts.Fatalf("%q stands %d times in the configuration", args[0], strings.Count(string(b), args[0]))
+	if n := strings.Count(string(b), was); n != 1 {
+		p.ts.Fatalf("%q stands %d times in the configuration", was, n)
 	}
-	p.ts.Check(os.WriteFile(p.configFile(), []byte(strings.Replace(string(b), args[0], args[1], 1)), 0o600))
+	p.ts.Check(os.WriteFile(p.configFile(), []byte(strings.Replace(string(b), was, is, 1)), 0o600))
 }
 
 // terminal runs a command: through the running bot as its socket would, or on
@@ -249,12 +250,12 @@ func (p *scene) out(neg bool, words []string) {
 func (p *scene) events() []change.Recorded {
 	p.t.Helper()
 	var list []change.Recorded
-	var out bytes.Buffer
+	var out, problems bytes.Buffer
 	o := order{Do: orderList, JSON: true, Limit: 100000}
 	if p.running {
 		out.WriteString(p.sys.perform(p.t.Context(), o).Out)
-	} else if code := run(p.t.Context(), []string{"audit", "list", "--json", "--limit", "100000", "--config", p.configFile()}, &out, &out); code != done {
-		p.t.Fatalf("audit list: exit %d, %s", code, out.String())
+	} else if code := run(p.t.Context(), []string{"audit", "list", "--json", "--limit", "100000", "--config", p.configFile()}, &out, &problems); code != done {
+		p.t.Fatalf("audit list: exit %d, %s", code, problems.String())
 	}
 	for d := json.NewDecoder(&out); d.More(); {
 		var r change.Recorded
@@ -311,19 +312,28 @@ func matches(e change.Event, want map[string]string) bool {
 	return true
 }
 
-// ledger flips one byte of an event where the file keeps it.
-func (p *scene) ledger(_ bool, args []string) {
-	p.need(args, 1, "ledger damaged")
+// ledger looks into the file, or flips one byte of an event where it keeps it.
+func (p *scene) ledger(neg bool, args []string) {
+	p.need(args, 1, "ledger damaged, ledger lacks TEXT")
 	path := filepath.Join(p.dir, "ledger.db")
 	b, err := os.ReadFile(path)
 	p.ts.Check(err)
-	at := bytes.Index(b, []byte(`request.approved`))
-	if at < 0 || args[0] != "damaged" {
-		p.ts.Fatalf("no event to damage")
+	switch {
+	case args[0] == "lacks" && len(args) == 2:
+		if bytes.Contains(b, []byte(args[1])) != neg {
+			p.ts.Fatalf("the ledger holds %q: %v", args[1], !neg)
+		}
+	case args[0] == "damaged":
+		kind := []byte(`"` + change.EventApproved + `"`)
+		if !bytes.Contains(b, kind) {
+			p.ts.Fatalf("no event to damage")
+		}
+		// Old pages hold the event as well; which one counts is the ledger's affair.
+		p.ts.Check(os.WriteFile(path, bytes.ReplaceAll(b, kind, []byte(`"request.approvee"`)), 0o600))
+		p.tampered = true
+	default:
+		p.ts.Fatalf("no ledger can %q", args)
 	}
-	b[at] ^= 1
-	p.ts.Check(os.WriteFile(path, b, 0o600))
-	p.tampered = true
 }
 
 // searchSecrets looks for each secret in all that was said, logged and stored.

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing/synctest"
 	"time"
 
 	"vpnbot/chat/slacksim"
@@ -70,7 +71,8 @@ func (p *scene) showing(user string, words []string) []slacksim.Message {
 // sight is what a person sees, for a failure.
 func (p *scene) sight(user string) string {
 	var b strings.Builder
-	for _, m := range p.messages(user) {
+	all := p.messages(user)
+	for _, m := range all[max(0, len(all)-8):] {
 		fmt.Fprintf(&b, "--- %s %s only for %q, %v\n%s\n", m.Channel, m.TS, m.OnlyFor, m.Actions(), m.Plain())
 	}
 	for _, v := range p.slack.Views(user) {
@@ -103,6 +105,7 @@ func (p *scene) types(user string, neg bool, line string) {
 // verdict fails the script unless Slack took what somebody did, or with neg
 // refused it.
 func (p *scene) verdict(neg bool, err error) {
+	synctest.Wait()
 	if neg && err == nil {
 		p.ts.Fatalf("Slack took it, but must not")
 	}
@@ -151,7 +154,7 @@ func (p *scene) presses(user string, neg bool, args []string) {
 	}
 	m, id, _ := p.offering(user, action, words)
 	p.acts(user)
-	p.ts.Check(p.slack.Click(p.t.Context(), user, m.Ref(), id, ""))
+	p.verdict(false, p.slack.Click(p.t.Context(), user, m.Ref(), id, ""))
 }
 
 // submits sends the form of the window on top, once it is one.

@@ -56,10 +56,11 @@ import (
 //	slack forges WHO ACTION VALUE       a button that the bot never made
 //	slack forges-form WHO ACTION VALUE  likewise a form; "{id 1}" and "{digest 1}" are request 1's
 //	bot stops, bot starts
-//	config OLD NEW                      edits vpnbot.yaml
+//	config OLD NEW                      edits vpnbot.yaml; \n is a new line
 //	terminal ARGS…                      runs "bot ARGS"; out TEXT… looks at what it printed
 //	trail has [COUNT] KIND [K=V…]       events; K is by, request, from, to, site or a fact
-//	ledger damaged                      flips a byte of an event in the file
+//	ledger lacks TEXT                   in the file, free pages too
+//	ledger damaged                      changes a byte of an event there
 //
 // A ! before a line turns it round. What is waited for has two minutes of virtual
 // time; what must not be gets ten seconds to show up.
@@ -96,12 +97,12 @@ type scene struct {
 }
 
 func perform(t *testing.T, file string) {
-	p := &scene{world: newWorld(t), before: map[string]map[string]bool{}}
+	p := &scene{world: newWorldOn(t, &cable{wrap: newBuffered}), before: map[string]map[string]bool{}}
 	p.slack.Record(true)
 	testscript.RunT(stage{t}, testscript.Params{
 		Files: []string{file},
 		Setup: func(env *testscript.Env) error {
-			if err := p.rules(env.WorkDir); err != nil {
+			if err := p.approvals(env.WorkDir); err != nil {
 				return err
 			}
 			p.start(nil)
@@ -115,9 +116,9 @@ func perform(t *testing.T, file string) {
 	}
 }
 
-// rules adds the script's own rules.yaml to the configuration.
-func (p *scene) rules(dir string) error {
-	b, err := os.ReadFile(filepath.Join(dir, "rules.yaml"))
+// approvals adds the script's own approvals.yaml to the configuration.
+func (p *scene) approvals(dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, "approvals.yaml"))
 	if os.IsNotExist(err) {
 		return nil
 	}
