@@ -1,8 +1,65 @@
 package lab
 
 import (
+	"slices"
+
 	"vpnbot/ros/schema"
 )
+
+// Beyond says why the daemons' judgement of an attempt would not be their own:
+// the row of the table in this package's documentation on which it hinges. It is
+// empty when the daemons judge all of it.
+func Beyond(a schema.Attempt) string {
+	s, silent, err := prepare(a)
+	switch {
+	case err != nil:
+		return "a value that the daemons do not know"
+	case silent != nil:
+		return "" // nothing is sent, so there is nothing to judge
+	case impossible(a, s) != nil:
+		return "transport mode, NAT or a computer's client"
+	case len(s.initiator.children) == 0:
+		return "no policy to negotiate"
+	}
+	if rivals(a, s.initiator.exchange) > 1 {
+		return "choice among several peers that fit"
+	}
+	for _, peer := range enabled(a.Responder, menuPeer) {
+		if !fits(a, peer) {
+			continue
+		}
+		if len(identities(a.Responder, peer)) > 1 {
+			return "several identities of one peer"
+		}
+		for _, r := range policies(a.Responder, peer) {
+			if overlapping(r, s.initiator) {
+				return "selectors that overlap without mirroring"
+			}
+		}
+	}
+	return ""
+}
+
+// rivals counts the responder's peers that fit the first packet in every respect.
+func rivals(a schema.Attempt, exchange string) int {
+	n := 0
+	for _, peer := range enabled(a.Responder, menuPeer) {
+		if fits(a, peer) && or(peer, "exchange-mode", "main") == exchange {
+			n++
+		}
+	}
+	return n
+}
+
+// overlapping tells whether a policy overlaps one that is asked for and mirrors
+// none.
+func overlapping(r schema.Row, from connection) bool {
+	own, ok := selectorOf(r)
+	is := func(f func(selector) bool) bool {
+		return slices.ContainsFunc(from.children, func(k child) bool { return f(k.selector.mirror()) })
+	}
+	return ok && !is(func(s selector) bool { return s == own }) && is(own.overlaps)
+}
 
 // impossible is why the daemons cannot play an attempt at all, nil when they
 // can.
@@ -14,21 +71,17 @@ func impossible(a schema.Attempt, s setup) *unknown {
 		return &unknown{"", "", "nat", a.Initiator.Seen.String()}
 	}
 	for _, k := range s.initiator.children {
-		if k.mode == "transport" && s.mirroredIn(k, "transport") {
-			return &unknown{menuPolicy, k.policy[schema.ID], "tunnel", "no"}
+		if k.mode == "transport" {
+			return &unknown{menuPolicy, k.policy[schema.ID], "tunnel", or(k.policy, "tunnel", "no")}
 		}
-	}
-	return nil
-}
-
-// mirroredIn tells whether the responder has a mirror of k in a mode.
-func (s setup) mirroredIn(k child, mode string) bool {
-	for _, c := range s.responder {
-		for _, r := range c.children {
-			if r.mode == mode && r.selector == k.selector.mirror() {
-				return true
+		for _, c := range s.responder {
+			for _, r := range c.children {
+				// An IKEv2 responder takes tunnel mode all the same.
+				if c.exchange == "ike2" && r.mode != k.mode && r.selector == k.selector.mirror() {
+					return &unknown{menuPolicy, k.policy[schema.ID], "tunnel", k.policy["tunnel"]}
+				}
 			}
 		}
 	}
-	return false
+	return nil
 }

@@ -11,8 +11,8 @@ import (
 // not its own.
 const cannotDecrypt = "could not decrypt payloads"
 
-// sign is a text in a daemon's log and what it means; attr is the attribute when
-// the text names none itself.
+// sign is a text in a daemon's log, with a star for what varies, and what it
+// means; attr is empty when other lines name the attribute.
 type sign struct {
 	text  string
 	stage schema.Stage
@@ -28,14 +28,14 @@ func answererSigns() []sign {
 		{"but none allows", schema.StagePeer, schema.FaultExchange, "exchange-mode"},
 		{cannotDecrypt, schema.StageAuth, schema.FaultKey, "secret"},
 		{"no shared key found", schema.StageAuth, schema.FaultNoIdentity, "secret"},
-		{"tried 1 shared key", schema.StageAuth, schema.FaultKey, "secret"},
+		{"but MAC mismatched", schema.StageAuth, schema.FaultKey, "secret"},
 		{"no peer config found", schema.StageAuth, schema.FaultID, "remote-id"},
 		{"no matching peer config found", schema.StageAuth, schema.FaultID, "remote-id"},
 		{"no matching proposal found", schema.StagePhase2, schema.FaultProposal, ""},
 		{"no acceptable proposal found", schema.StagePhase2, schema.FaultProposal, ""},
 		{"no matching CHILD_SA config found", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
 		{"no acceptable traffic selectors found", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
-		{"traffic selectors", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
+		{"traffic selectors*unacceptable", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
 		{"no proposal found", schema.StagePhase1, schema.FaultProposal, ""},
 		{"received proposals unacceptable", schema.StagePhase1, schema.FaultProposal, ""},
 	}
@@ -44,6 +44,7 @@ func answererSigns() []sign {
 func callerSigns() []sign {
 	return []sign{
 		{"calculated HASH does not match", schema.StageAuth, schema.FaultKey, "secret"},
+		{"but MAC mismatched", schema.StageAuth, schema.FaultKey, "secret"},
 		{"no shared key found", schema.StageAuth, schema.FaultNoIdentity, "secret"},
 		{"does not match to", schema.StageAuth, schema.FaultID, "my-id"},
 		{"constraint check failed", schema.StageAuth, schema.FaultID, "my-id"},
@@ -76,7 +77,11 @@ func diagnose(caller, answerer []string) (schema.Fault, bool) {
 }
 
 func logged(lines []string, text string) bool {
-	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) })
+	first, rest, _ := strings.Cut(text, "*")
+	return slices.ContainsFunc(lines, func(line string) bool {
+		_, after, ok := strings.Cut(line, first)
+		return ok && strings.Contains(after, rest)
+	})
 }
 
 // lacking is the attribute whose algorithm found no match.

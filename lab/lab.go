@@ -110,11 +110,13 @@ func newSite() (*site, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, s.host.ip("link set lan up")
+	// An interface loses its routes with its last address.
+	return s, s.host.ip("link set lan up", "addr add "+behindGateway+"/32 dev lan")
 }
 
-// gateway is the address of each router on its own side.
-const gateway = "169.254.77.1"
+// gateway is the address of each router on its own side, behindGateway the one
+// that its host always has.
+const gateway, behindGateway = "169.254.77.1", "169.254.77.2"
 
 // Close stops the daemons and takes everything down.
 func (l *Lab) Close() error {

@@ -213,6 +213,8 @@ func silent(p schema.Party, peer schema.Row) *schema.Fault {
 		return fault(schema.FaultUnresolved, "address")
 	case !remote.IsSingleIP():
 		return fault(schema.FaultPassive, "address")
+	case len(identities(p, peer)) == 0:
+		return fault(schema.FaultNoIdentity, "identity")
 	}
 	return nil
 }
@@ -235,7 +237,8 @@ func answerers(a schema.Attempt, from connection) ([]connection, error) {
 			}
 			continue
 		}
-		if !fits(a, peer) {
+		if (c.exchange == "ike2") != (from.exchange == "ike2") || !fits(a, peer) {
+			c.key = "" // or the daemon would try it for others
 			all = append(all, c)
 			continue
 		}
