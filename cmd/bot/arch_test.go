@@ -31,13 +31,16 @@ var arrows = map[string]string{
 	"config":        "change vpn",
 	"deploy":        "",
 	"ros":           "change ros/schema",
-	"ros/rossim":    "ros/schema",
+	"lab":           "ros/rossim ros/schema",
+	"ros/rossim":    "ros/rossim/script ros/schema",
 	"ros/schema":    "",
 	"store":         "change change/trail ros/schema",
-	"vpn":           "change ros/schema",
+	"vpn":           "change ros/schema vpn/ike",
+	"vpn/ike":       "ros/schema",
 	"watch":         "change vpn",
 
 	"chat/slacksim/pagetest": "",
+	"ros/rossim/script":      "ros/schema",
 	"store/storetest":        "change change/trail store",
 }
 
