@@ -133,6 +133,7 @@ func (n *negotiation) phase2Client() {
 	s := selector{host(n.from.local), host(n.to.seen), "udp", "1701", "1701"}
 	seen := s
 	seen.src, seen.dst = host(n.from.seen), host(n.to.local)
+	n.met = false
 	n.child(child{
 		traffic: s, asSeen: seen, protocol: "esp", first: true,
 		proposal: proposal{ciphers: system.ciphers, hashes: system.hashes, pfs: "none"},

@@ -133,6 +133,9 @@ func (n *negotiation) outcome() schema.Outcome {
 type findings struct {
 	found []finding
 	hints []schema.Fault
+	// met tells whether anything was met since it was last cleared, also a thing
+	// that was noted before.
+	met bool
 }
 
 type finding struct {
@@ -174,6 +177,7 @@ func (l *findings) hint(stage schema.Stage, code, attr string, from, to said) {
 
 // add keeps each finding once: two policies may meet the same row.
 func (l *findings) add(f finding) {
+	l.met = true
 	if !slices.Contains(l.found, f) {
 		l.found = append(l.found, f)
 	}

@@ -42,6 +42,7 @@ func (n *negotiation) phase2() {
 			waiting++
 			continue
 		}
+		n.met = false
 		if q.invalid || duplicate(all, q) {
 			n.fault(schema.StagePhase2, schema.FaultInvalid, "invalid", says(q.ref, q.plain().text()), said{})
 		}

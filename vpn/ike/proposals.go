@@ -15,7 +15,6 @@ func aead(cipher string) bool {
 
 // proposals compares the algorithms of phase 2, the PFS group and the lifetime.
 func (n *negotiation) proposals(c child, q policy, agreed schema.Phase2) {
-	before := len(n.found)
 	to, ok := n.to.proposal(q.proposal)
 	if !ok {
 		n.unknown(schema.StagePhase2, schema.FaultNoRow, "proposal", said{}, says(q.ref, q.proposal))
@@ -34,7 +33,7 @@ func (n *negotiation) proposals(c child, q policy, agreed schema.Phase2) {
 	n.ciphers(from, to, &agreed)
 	n.pfs(c, from, to, &agreed)
 	n.lifetime2(from, to, &agreed)
-	if len(n.found) == before {
+	if !n.met {
 		n.children = append(n.children, agreed)
 	}
 }
