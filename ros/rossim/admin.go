@@ -12,6 +12,7 @@ import (
 // Rows returns the rows of a menu, secrets in clear, in the router's order. An
 // unknown menu has none.
 func (r *Router) Rows(path string) []schema.Row {
+	r.settle()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.prof.menus[path]
@@ -51,6 +52,7 @@ func (r *Router) Remove(path, id string) error {
 }
 
 func (r *Router) administer(path, action, id string, row schema.Row) (string, error) {
+	r.settle()
 	r.mu.Lock()
 	m := r.prof.menus[path]
 	if m == nil {
@@ -63,6 +65,7 @@ func (r *Router) administer(path, action, id string, row schema.Row) (string, er
 	r.st.logWrite(winbox(), done)
 	gone := r.orphans(done)
 	r.mu.Unlock()
+	defer r.settle()
 	for _, g := range gone {
 		g.close()
 	}
@@ -140,6 +143,8 @@ func (r *Router) loadRow(path string, row schema.Row) error {
 // what the router itself or a technician's hand would change, such as the
 // device mode. A settings menu takes "" as id.
 func (r *Router) Force(path, id string, row schema.Row) error {
+	r.settle()
+	defer r.settle()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.prof.menus[path]
@@ -156,8 +161,10 @@ func (r *Router) Force(path, id string, row schema.Row) error {
 		}
 	}
 	for _, rec := range recs {
+		old := rec.vals.Clone()
 		maps.Copy(rec.vals, row)
 		r.st.changed(rec, false)
+		r.st.affect([]touched{{rec, "forced", old}})
 	}
 	return nil
 }

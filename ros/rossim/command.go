@@ -65,6 +65,7 @@ func (p *profile) lookup(path string) (*menu, string, error) {
 }
 
 func (c *conn) command(k call, m *menu, command string) bool {
+	c.r.settle()
 	switch command {
 	case "print", "getall":
 		c.print(k, m)
@@ -80,7 +81,7 @@ func (c *conn) command(k call, m *menu, command string) bool {
 		c.send(k.reply("!done"))
 		c.r.Reboot()
 		return false
-	case "add", "set", "remove", "unset", "enable", "disable", "move", "comment":
+	case "add", "set", "remove", "unset", "enable", "disable", "move", "comment", "kill-connections", "flush":
 		return c.write(k, m, command)
 	default:
 		c.refuse(k, errFailure("not supported by this simulator"))
@@ -276,6 +277,7 @@ func (r *Router) commit(a account, k call, m *menu, action string) (string, erro
 	for _, g := range gone {
 		g.close()
 	}
+	r.settle()
 	return id, err
 }
 

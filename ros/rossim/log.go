@@ -15,13 +15,16 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (s *state) stamp() string { return s.now().UTC().Format(time.DateTime) }
 
 // log writes a row into memory when a logging rule asks for its topics.
-func (s *state) log(topics, message string) {
+func (s *state) log(topics, message string) { s.logAt(time.Now(), topics, message) }
+
+// logAt writes what happened at a moment of the world's clock.
+func (s *state) logAt(at time.Time, topics, message string) {
 	if !s.logged(strings.Split(topics, ",")) {
 		return
 	}
 	m := s.prof.menus["/log"]
 	rec := &record{home: m, id: s.newID(m), vals: schema.Row{
-		"time": s.stamp(), "topics": topics, "message": message, "buffer": "memory",
+		"time": at.Add(s.skew).UTC().Format(time.DateTime), "topics": topics, "message": message, "buffer": "memory",
 	}}
 	s.insert(rec, nil)
 	limit := s.memoryLines()
@@ -61,7 +64,7 @@ func (s *state) logged(topics []string) bool {
 func (s *state) logWrite(a account, done []touched) {
 	for _, t := range done {
 		path := t.rec.home.path
-		if path == "/log" || path == "/user/active" || path == "/ppp/active" {
+		if path == "/log" || path == "/ip/ipsec/installed-sa" || sessionMenu(path) {
 			continue
 		}
 		object := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", " ")

@@ -243,6 +243,7 @@ func (s *state) freeInterface(name string) string {
 // if that still exists: a session outlives its secret.
 func (s *state) endSession(active *record, reason string) {
 	name := active.name()
+	s.effect(effect{path: "/ppp/active", verb: "ended", session: active.session})
 	for path, recs := range s.tables {
 		if path == "/ppp/active" {
 			continue

@@ -44,6 +44,7 @@ type Router struct {
 	lastID uint64
 	closed bool
 	done   chan struct{}
+	net    *Internet // nil while not attached
 
 	wg sync.WaitGroup // every connection's goroutines and every Serve
 }
@@ -104,12 +105,16 @@ func (r *Router) masks() bool {
 // Reboot ends every session and connection, gives every row a new id and
 // starts uptime again. Listeners stay.
 func (r *Router) Reboot() {
+	r.settle()
 	r.mu.Lock()
 	r.st.reboot()
-	conns := r.takeConns()
+	conns, in := r.takeConns(), r.net
 	r.mu.Unlock()
 	for _, c := range conns {
 		c.close()
+	}
+	if in != nil {
+		in.rebooted(r)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"vpnbot/ros/schema"
@@ -17,16 +18,24 @@ type record struct {
 	vals    schema.Row // without .id
 	dynamic bool
 	builtin bool
-	since   time.Time // when a session began; uptime counts from here
-	session uint64    // the dial-in session that the row belongs to, 0 for none
-	conn    uint64    // the API session that the row stands for, 0 for none
+	since   time.Time  // when a session began; uptime counts from here
+	session uint64     // the dial-in session that the row belongs to, 0 for none
+	conn    uint64     // the API session that the row stands for, 0 for none
+	serial  uint64     // names the row for as long as it exists, over reboots too
+	view    schema.Row // what the Internet has the row show besides
+	meters  map[string]meter
+	live    *live
 }
 
 func (r *record) name() string { return r.vals["name"] }
 
 func (r *record) clone() *record {
 	c := *r
-	c.vals = r.vals.Clone()
+	c.vals, c.view, c.meters = r.vals.Clone(), r.view.Clone(), maps.Clone(r.meters)
+	if r.live != nil {
+		l := *r.live
+		c.live = &l
+	}
 	return &c
 }
 
@@ -40,6 +49,9 @@ type state struct {
 	boots    uint64
 	skew     time.Duration // router clock minus real clock
 	watchers map[*watcher]bool
+	serials  uint64       // rows so far
+	effects  []effect     // writes that the Internet has not looked at yet
+	wake     *atomic.Bool // set with each effect; nil while the router is not attached
 }
 
 func newState(p *profile, now time.Time) *state {
@@ -52,10 +64,11 @@ func newState(p *profile, now time.Time) *state {
 			if rec.id = row[schema.ID]; rec.id == "" && m.list {
 				rec.id = s.newID(m)
 			}
+			s.number(rec)
 			s.tables[path] = append(s.tables[path], rec)
 		}
 		if !m.list && m.commands["print"] && len(s.tables[path]) == 0 {
-			s.tables[path] = []*record{{home: m, vals: schema.Row{}}}
+			s.tables[path] = []*record{s.number(&record{home: m, vals: schema.Row{}})}
 		}
 	}
 	return s
@@ -66,7 +79,7 @@ func newState(p *profile, now time.Time) *state {
 func (s *state) clone() *state {
 	c := *s
 	c.next = maps.Clone(s.next)
-	c.watchers = make(map[*watcher]bool)
+	c.watchers, c.effects, c.wake = make(map[*watcher]bool), nil, nil
 	c.tables = make(map[string][]*record, len(s.tables))
 	for path, recs := range s.tables {
 		for _, r := range recs {
@@ -79,6 +92,25 @@ func (s *state) clone() *state {
 }
 
 func (s *state) now() time.Time { return time.Now().Add(s.skew) }
+
+// number gives a new row the serial that it keeps.
+func (s *state) number(rec *record) *record {
+	if rec.serial == 0 {
+		s.serials++
+		rec.serial = s.serials
+	}
+	return rec
+}
+
+// bySerial returns the row of the menu at path with that serial, or nil.
+func (s *state) bySerial(path string, serial uint64) *record {
+	for _, r := range s.tables[path] {
+		if r.serial == serial {
+			return r
+		}
+	}
+	return nil
+}
 
 func (s *state) newID(m *menu) string {
 	n := max(s.next[m.space], m.rule.FirstID, 1)
@@ -139,6 +171,7 @@ func (s *state) exists(path, name string) bool {
 
 // insert puts rec before the record called before, or last.
 func (s *state) insert(rec *record, before *record) {
+	s.number(rec)
 	path := rec.home.path
 	at := len(s.tables[path])
 	if before != nil {
@@ -205,6 +238,8 @@ func (s *state) show(m *menu, rec *record) schema.Row {
 		}
 		row[name] = value
 	}
+	maps.Copy(row, rec.view)
+	s.measure(rec, row)
 	if rec.dynamic && m.readable["dynamic"] {
 		row["dynamic"] = "true"
 	}

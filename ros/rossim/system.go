@@ -95,24 +95,36 @@ func (s *state) moveClock(t time.Time) {
 func (s *state) l2tpPeer() {
 	const name = "l2tp-in-server"
 	server := s.setting("/interface/l2tp-server/server")
-	for _, path := range []string{"/ip/ipsec/identity", "/ip/ipsec/peer"} {
-		for _, r := range slices.Clone(s.tables[path]) {
-			if r.dynamic && (r.vals["peer"] == name || r.name() == name) {
-				s.delete(r)
+	if server["enabled"] != "true" || server["use-ipsec"] == "no" {
+		for _, path := range []string{"/ip/ipsec/identity", "/ip/ipsec/peer"} {
+			for _, r := range slices.Clone(s.tables[path]) {
+				if r.dynamic && (r.vals["peer"] == name || r.name() == name) {
+					s.delete(r)
+				}
 			}
 		}
-	}
-	if server["enabled"] != "true" || server["use-ipsec"] == "no" {
 		return
 	}
-	s.addDynamic("/ip/ipsec/peer", schema.Row{
+	s.keepDynamic("/ip/ipsec/peer", schema.Row{
 		"name": name, "address": "0.0.0.0/0", "passive": "true", "profile": "default", "exchange-mode": "main",
 		"send-initial-contact": "true", "disabled": "false", "responder": "true",
-	}, 0)
-	s.addDynamic("/ip/ipsec/identity", schema.Row{
+	})
+	s.keepDynamic("/ip/ipsec/identity", schema.Row{
 		"peer": name, "auth-method": "pre-shared-key", "remote-id": "ignore", "generate-policy": "port-strict",
 		"secret": server["ipsec-secret"], "disabled": "false",
-	}, 0)
+	})
+}
+
+// keepDynamic adds a dynamic row for the L2TP server's peer, or rewrites it.
+func (s *state) keepDynamic(path string, vals schema.Row) {
+	for _, r := range s.tables[path] {
+		if r.dynamic && r.name() == vals["name"] && r.vals["peer"] == vals["peer"] {
+			r.vals = vals
+			s.changed(r, false)
+			return
+		}
+	}
+	s.addDynamic(path, vals, 0)
 }
 
 // reboot drops what lives in memory only.
@@ -121,6 +133,7 @@ func (s *state) reboot() {
 		s.endSession(rec, "reboot")
 	}
 	s.tables["/user/active"] = nil
+	s.ipsecReboot()
 	s.tables["/log"] = nil
 	s.boots++
 	s.booted = s.now()

@@ -23,10 +23,17 @@ type change struct {
 type touched struct {
 	rec  *record
 	verb string
+	old  schema.Row // the row before a set
 }
 
 // apply checks and executes a change. It returns the id of an added row.
 func (s *state) apply(c change) (string, []touched, error) {
+	id, done, err := s.execute(c)
+	s.affect(done)
+	return id, done, err
+}
+
+func (s *state) execute(c change) (string, []touched, error) {
 	if err := s.deviceMode(c); err != nil {
 		return "", nil, err
 	}
@@ -36,7 +43,7 @@ func (s *state) apply(c change) (string, []touched, error) {
 		if err != nil {
 			return "", nil, err
 		}
-		return rec.id, []touched{{rec, "added"}}, nil
+		return rec.id, []touched{{rec: rec, verb: "added"}}, nil
 	case "set", "comment", "unset":
 		return s.set(c)
 	case "enable", "disable":
@@ -49,6 +56,8 @@ func (s *state) apply(c change) (string, []touched, error) {
 		return s.remove(c)
 	case "move":
 		return s.move(c)
+	case "kill-connections", "flush":
+		return s.clear(c)
 	}
 	return "", nil, errNoCommand()
 }
@@ -237,10 +246,11 @@ func (s *state) set(c change) (string, []touched, error) {
 	}
 	var done []touched
 	for _, rec := range recs {
+		old := rec.vals
 		if err := s.setOne(c, rec, vals); err != nil {
 			return "", done, err
 		}
-		done = append(done, touched{rec, "changed"})
+		done = append(done, touched{rec, "changed", old})
 	}
 	return "", done, nil
 }
@@ -317,7 +327,7 @@ func (s *state) remove(c change) (string, []touched, error) {
 			return "", done, err
 		}
 		s.drop(rec)
-		done = append(done, touched{rec, "removed"})
+		done = append(done, touched{rec: rec, verb: "removed"})
 	}
 	return "", done, nil
 }
@@ -336,7 +346,13 @@ func (s *state) removable(m *menu, rec *record) error {
 }
 
 // sessionMenu tells whether removing a row of the menu ends a session.
-func sessionMenu(path string) bool { return path == "/ppp/active" || path == "/user/active" }
+func sessionMenu(path string) bool {
+	switch path {
+	case "/ppp/active", "/user/active", "/ip/ipsec/active-peers", "/ip/firewall/connection":
+		return true
+	}
+	return false
+}
 
 // drop removes a row and lets references to it dangle as ids, which is how a
 // router prints them.
@@ -366,6 +382,17 @@ func (s *state) referenced(m *menu, name string) bool {
 	return false
 }
 
+// clear removes every row of a menu of state: kill-connections and flush ask for
+// no ids.
+func (s *state) clear(c change) (string, []touched, error) {
+	var done []touched
+	for _, rec := range slices.Clone(s.tables[c.menu.path]) {
+		s.delete(rec)
+		done = append(done, touched{rec: rec, verb: "removed"})
+	}
+	return "", done, nil
+}
+
 func (s *state) move(c change) (string, []touched, error) {
 	if !c.menu.ordered {
 		return "", nil, errNoCommand()
@@ -392,7 +419,7 @@ func (s *state) move(c change) (string, []touched, error) {
 	var done []touched
 	for _, r := range recs {
 		s.changed(r, false)
-		done = append(done, touched{r, "moved"})
+		done = append(done, touched{rec: r, verb: "moved"})
 	}
 	return "", done, nil
 }

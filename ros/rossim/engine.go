@@ -1,0 +1,196 @@
+package rossim
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// never is the moment at which nothing is due.
+const never = math.MaxInt64
+
+// enter takes the turn. It returns false when the Internet is closed.
+func (in *Internet) enter() bool {
+	select {
+	case in.turn <- struct{}{}:
+	case <-in.done:
+		return false
+	}
+	select {
+	case <-in.done:
+		<-in.turn
+		return false
+	default:
+		return true
+	}
+}
+
+// leave gives the turn back after arming the timer.
+func (in *Internet) leave() {
+	in.arm()
+	<-in.turn
+}
+
+// settle plays what is due by now. Routers call it before they read and after
+// they write; most of the time there is nothing to do.
+func (in *Internet) settle() {
+	now := time.Now()
+	if !in.wake.Load() && now.UnixNano() < in.next.Load() {
+		return
+	}
+	if !in.enter() {
+		return
+	}
+	defer in.leave()
+	in.advance(now)
+}
+
+// settle lets the Internet that the router is attached to catch up.
+func (r *Router) settle() {
+	r.mu.Lock()
+	in := r.net
+	r.mu.Unlock()
+	if in != nil {
+		in.settle()
+	}
+}
+
+// arm sets the one timer to the next moment at which something is due.
+func (in *Internet) arm() {
+	_, at, ok := in.earliest()
+	next := int64(never)
+	if ok {
+		next = at.UnixNano()
+	}
+	if in.next.Swap(next) == next && in.timer != nil {
+		return
+	}
+	in.stopTimer()
+	select {
+	case <-in.done:
+		return
+	default:
+	}
+	if !ok {
+		return
+	}
+	in.wg.Add(1)
+	in.timer = time.AfterFunc(time.Until(at), func() {
+		defer in.wg.Done()
+		in.settle()
+	})
+}
+
+func (in *Internet) stopTimer() {
+	if in.timer != nil && in.timer.Stop() {
+		in.wg.Done()
+	}
+	in.timer = nil
+}
+
+// advance plays everything up to now, in the order of time: first what was due,
+// then what people wrote meanwhile, then what that makes due at once.
+func (in *Internet) advance(now time.Time) {
+	in.play(now)
+	if now.After(in.clock) {
+		in.clock = now
+	}
+	for in.wake.Swap(false) {
+		in.drain()
+		in.play(in.clock)
+	}
+	if in.stale {
+		in.stale = false
+		in.reroute()
+	}
+}
+
+func (in *Internet) play(now time.Time) {
+	for {
+		act, at, ok := in.earliest()
+		if !ok || at.After(now) {
+			return
+		}
+		if at.After(in.clock) {
+			in.clock = at
+		}
+		act()
+		if in.stale {
+			in.stale = false
+			in.reroute()
+		}
+	}
+}
+
+// earliest finds what is due first. What is due together is played in the order
+// in which it is found here, which is always the same.
+func (in *Internet) earliest() (act func(), at time.Time, ok bool) {
+	consider := func(t time.Time, f func()) {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			act, at, ok = f, t, true
+		}
+	}
+	for i, n := range in.nodes {
+		for _, t := range n.tries {
+			consider(t.due, func() { in.try(i, t) })
+		}
+	}
+	for _, k := range in.ikes {
+		for e := range k.ends {
+			consider(k.ends[e].dead, func() { in.giveUp(k, e) })
+		}
+		consider(k.rekey, func() { in.renew(k) })
+		consider(k.expires, func() { in.expire(k) })
+		consider(k.retry, func() { in.complete(k) })
+		for _, c := range k.kids {
+			consider(c.soft, func() { in.rekeyChild(k, c) })
+			consider(c.hard, func() { in.dropChild(k, c) })
+		}
+	}
+	for _, c := range in.closings {
+		consider(c.due, func() { in.closeSession(c) })
+	}
+	for _, c := range in.conns {
+		consider(c.ends, func() { in.forget(c) })
+	}
+	return act, at, ok
+}
+
+// drain looks at what was written into every router.
+func (in *Internet) drain() {
+	for i, n := range in.nodes {
+		n.r.mu.Lock()
+		effects := n.r.st.effects
+		n.r.st.effects = nil
+		n.r.mu.Unlock()
+		for _, e := range effects {
+			in.affect(i, e)
+		}
+		if len(effects) > 0 {
+			in.changed(n)
+		}
+	}
+}
+
+// changed looks at a router's rows anew: what they show, and what the router
+// wants to have up.
+func (in *Internet) changed(n *node) {
+	in.stale = true
+	in.review(n)
+	in.plan(slices.Index(in.nodes, n))
+}
+
+// roll returns the next of a row of numbers that look random and are the same
+// for the same seed.
+func (in *Internet) roll() uint64 {
+	in.dice += 0x9E3779B97F4A7C15
+	z := in.dice
+	z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9
+	z = (z ^ (z >> 27)) * 0x94D049BB133111EB
+	return z ^ (z >> 31)
+}
+
+func (in *Internet) id() uint64 {
+	in.ids++
+	return in.ids
+}
