@@ -1,9 +1,12 @@
 package vpn
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Expected is what the routers should hold for a tunnel, by what rows are and
-// not by their names: rows that somebody made by hand count.
+// not by their names or comments: rows that somebody made by hand count.
 type Expected struct {
 	Tunnel Tunnel
 	Ends   [2]ExpectedEnd
@@ -11,15 +14,16 @@ type Expected struct {
 
 // ExpectedEnd is what one router should hold.
 type ExpectedEnd struct {
-	Router    string
-	Interface string
+	Site, Router string
+	Interface    string // of the WAN
+	Exchange     string
 	// Local is the address that this end sends from, Remote the one at which it
 	// sees the other end. An invalid address is one that the configuration does
 	// not know: dynamic, or private behind NAT.
 	Local, Remote netip.Addr
 	RemoteName    string // DNS name of the other end, when it has one
-	RemoteAny     bool   // the other end's address is dynamic: the peer takes any
-	RemoteID      string // as RouterOS shows it in active-peers, without its kind
+	RemoteAny     bool   // nobody can know the other end's address: the peer takes any
+	RemoteID      string // as active-peers shows it, without its kind; "" for auto
 	Passive       bool
 	Policies      []Selectors
 }
@@ -29,8 +33,39 @@ type Selectors struct {
 	Source, Destination netip.Prefix
 }
 
-// Expect returns what the routers should hold for t. An end at a site or WAN
-// that e does not know is expected by its prefixes alone.
+// Expect returns what the routers should hold for t. Where e does not know a
+// site or WAN, the prefixes alone say what is expected.
 func (t Tunnel) Expect(e Estate) Expected {
-	return Expected{Tunnel: t}
+	want := Expected{Tunnel: t}
+	for i, end := range t.Ends {
+		far := t.Ends[1-i]
+		x := ExpectedEnd{
+			Site: end.Site, Router: end.Router, Interface: end.WAN, Exchange: t.Exchange, Passive: end.Role == Respond,
+		}
+		if own, ok := wanOf(e, end); ok && own.NAT == NoNAT {
+			x.Local = own.Address
+		}
+		if other, ok := wanOf(e, far); ok {
+			x.Remote, x.RemoteName, x.RemoteAny = other.Address, other.DNS, !other.Callable()
+		}
+		if _, id, ok := strings.Cut(far.ID, ":"); ok {
+			x.RemoteID = id
+		}
+		for _, source := range end.Prefixes {
+			for _, destination := range far.Prefixes {
+				x.Policies = append(x.Policies, Selectors{source, destination})
+			}
+		}
+		want.Ends[i] = x
+	}
+	return want
 }
+
+func wanOf(e Estate, end End) (WAN, bool) {
+	site, _ := e.Site(end.Site)
+	return site.WAN(end.WAN)
+}
+
+// template tells whether the router makes its policies from a template when the
+// other end calls: then their absence is no fault of its own.
+func (x ExpectedEnd) template() bool { return x.RemoteAny }

@@ -1,17 +1,177 @@
 package vpn
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"vpnbot/change"
 )
 
-const established = "established"
-
 // Judge joins what both routers say into one verdict. samples are those of each
 // end of the definition, oldest first: the last is what the router says now, the
-// others are to compare counters with (see Window). A sample with Err counts as
-// the router's silence. at is the time of the question.
+// others are to compare counters with. A newest sample with Err is the router's
+// silence. at is the time of the question. The order of the ends does not matter.
+//
+// A rank of proof stands behind each verdict. DOWN needs one end that says so.
+// Everything else needs both: equal cookies, SAs that each end knows in both
+// directions, every wanted policy established; then packets decide between UP,
+// UP-ONE-WAY and IDLE. Whatever is in between is UNKNOWN.
 func Judge(want Expected, samples [2][]Half, at time.Time) Judged {
-	return Judged{Tunnel: want.Tunnel, Verdict: Unknown, Reason: change.T("status.unknown.no_sample")}
+	var views [2]*view
+	for i := range views {
+		views[i] = newView(want.Ends[i], samples[i], at)
+	}
+	join(views[0], views[1])
+	j := Judged{Tunnel: want.Tunnel}
+	j.Verdict, j.Reason = verdict(views, &j)
+	for i, v := range views {
+		j.Sides[i] = v.Side
+	}
+	return j
+}
+
+// newView reads the newest of samples, or says why it cannot be judged by.
+func newView(want ExpectedEnd, samples []Half, at time.Time) *view {
+	v := &view{Side: Side{Site: want.Site, Router: want.Router}, want: want}
+	samples = slices.SortedStableFunc(slices.Values(samples), func(a, b Half) int { return a.At.Compare(b.At) })
+	if len(samples) == 0 {
+		v.silent = change.T("status.unknown.no_sample", "router", v.Router)
+		return v
+	}
+	newest := samples[len(samples)-1]
+	v.At, v.Err = newest.At, newest.Err
+	switch menu, lacks := lacking(newest); {
+	case newest.Err != nil:
+		v.silent = change.T("status.unknown.unread", "router", v.Router)
+	case lacks:
+		v.silent = change.T("status.unknown.no_menu", "router", v.Router, "menu", menu)
+	case at.Sub(newest.At) > StaleAfter:
+		v.silent = change.T("status.unknown.stale", "router", v.Router, "age", at.Sub(newest.At).Round(time.Second))
+	default:
+		v.samples = slices.DeleteFunc(samples, func(h Half) bool {
+			_, lacks := lacking(h)
+			return h.Err != nil || lacks
+		})
+		v.read(newest.Snapshot)
+	}
+	return v
+}
+
+// lacking returns a menu that a sample should hold and does not.
+func lacking(h Half) (string, bool) {
+	for _, menu := range []string{menuPeer, menuPolicy, menuActivePeers, menuSA} {
+		if _, ok := h.Menus[menu]; !ok {
+			return menu, true
+		}
+	}
+	return "", false
+}
+
+// verdict decides, and fills in what j tells besides.
+func verdict(views [2]*view, j *Judged) (Verdict, change.Text) {
+	var faults []fault
+	var doubts, silences []fault // by router, to be told in one order
+	for _, v := range views {
+		if !v.silent.IsZero() {
+			silences = append(silences, fault{router: v.Router, text: v.silent})
+			continue
+		}
+		if len(v.want.Policies) == 0 {
+			return Unknown, change.T("status.unknown.no_policies")
+		}
+		f, odd := v.fault()
+		if f != nil {
+			faults = append(faults, *f)
+		}
+		if odd != nil {
+			doubts = append(doubts, fault{router: v.Router, text: *odd})
+		}
+	}
+	sortFaults(faults)
+	sortFaults(doubts)
+	sortFaults(silences)
+	all := slices.Concat(faults, doubts, silences)
+	if len(all) == 0 {
+		return agreed(views, j)
+	}
+	for _, f := range all[1:] {
+		j.Notes = append(j.Notes, f.text)
+	}
+	if len(faults) > 0 {
+		return Down, all[0].text
+	}
+	for _, v := range views { // half the picture
+		if n, of := v.Established(); v.silent.IsZero() && n == of {
+			j.Notes = append(j.Notes, change.T("status.note.half", "router", v.Router, "established", n, "total", of))
+		}
+	}
+	return Unknown, all[0].text
+}
+
+// agreed judges a tunnel that both ends call established.
+func agreed(views [2]*view, j *Judged) (Verdict, change.Text) {
+	if verdict, reason, ok := disagreement(views[0], views[1]); ok {
+		return verdict, reason
+	}
+	t, ok := measure(views)
+	if !ok {
+		return Unknown, change.T("status.unknown.one_sample")
+	}
+	j.Flows, j.Window = t.flows, t.window
+	var ways [2]way
+	for i := range ways {
+		d, recent := t.direction(i)
+		ways[i] = way{d, recent, views[i].Router, views[1-i].Router, t.flows[i]}
+	}
+	slices.SortStableFunc(ways[:], func(a, b way) int {
+		return cmp.Or(-cmp.Compare(a.direction, b.direction), cmp.Compare(a.from, b.from))
+	})
+	for _, w := range ways {
+		if w.direction == deliveredWay && w.total.Sent >= 5*enoughPackets && w.total.Received*10 < w.total.Sent*9 {
+			j.Notes = append(j.Notes, change.T("status.note.loss", w.facts(w.total)...))
+		}
+	}
+	return carried(ways[0], ways[1], t.window.Round(time.Second))
+}
+
+// way is one direction with its ends.
+type way struct {
+	direction
+	recent   Flow
+	from, to string
+	total    Flow
+}
+
+func (w way) facts(f Flow) []any {
+	return []any{"from", w.from, "to", w.to, "sent", f.Sent, "received", f.Received}
+}
+
+// carried judges by packets. better is the direction of which more is known to
+// work.
+func carried(better, worse way, window time.Duration) (Verdict, change.Text) {
+	text := func(id string, w way, f Flow) change.Text {
+		return change.T("status."+id, append(w.facts(f), "window", window)...)
+	}
+	switch {
+	case better.direction == deliveredWay && worse.direction == deliveredWay:
+		return Up, change.T("status.up", "a", better.from, "b", better.to, "forward", better.total.Received,
+			"back", worse.total.Received, "window", window)
+	case better.direction == deliveredWay && worse.direction == lostWay:
+		return UpOneWay, text("oneway.lost", worse, worse.recent)
+	case better.direction == deliveredWay && worse.direction == unclearWay:
+		return Unknown, text("unknown.few", worse, worse.recent)
+	case better.direction == deliveredWay && better.total.Received >= enoughPackets:
+		return UpOneWay, text("oneway.silent", better, better.total)
+	case better.direction == lostWay && worse.direction == lostWay:
+		return Down, text("down.lost_both", better, better.recent)
+	case better.direction == lostWay:
+		return Down, text("down.lost", better, better.recent)
+	case better.direction == silentWay:
+		if window < Window-time.Minute-asked {
+			return Idle, change.T("status.idle.short", "window", window)
+		}
+		return Idle, change.T("status.idle.none", "window", window)
+	}
+	return Idle, change.T("status.idle.few", "packets", better.total.Sent+worse.total.Sent, "window", window)
 }

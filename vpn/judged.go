@@ -67,15 +67,17 @@ type Peer struct {
 	Shadowed                         bool // RouterOS says that another peer answers instead
 }
 
-// Policy is a wanted pair of selectors and the row that carries it.
+// Policy is a wanted pair of selectors and the row that carries it: of several
+// the one that does most.
 type Policy struct {
-	Source, Destination netip.Prefix
-	Rows                int // enabled or not; 0: missing
-	Disabled            bool
-	Invalid             bool
-	Dynamic             bool   // made from a template
-	Peer, Proposal      string // names of rows
-	State               string // ph2-state
+	Selectors
+	Rows     int // enabled or not; 0: missing
+	Disabled bool
+	Invalid  bool
+	Dynamic  bool // made from a template
+	Peers    []string
+	Proposal string
+	State    string // ph2-state
 }
 
 // Established tells whether the policy is on and has its SAs.
@@ -95,19 +97,25 @@ type ActivePeer struct {
 	Uptime, LastSeen   time.Duration
 	RxBytes, RxPackets uint64
 	TxBytes, TxPackets uint64
-	Matched            bool // the other end has the same cookies
+	Matched            bool // the other end has the same cookies, established
 }
 
 // SA is a row of /ip/ipsec/installed-sa: one direction of phase 2. It names no
 // policy, so nobody can say which selectors it serves.
 type SA struct {
-	SPI                 string
+	SPI                 string // "0xAE15DFC"
 	Out                 bool   // from this end to the other
 	Source, Destination string // with port under NAT-T
 	State               string
-	Encryption, Auth    string // "aes-cbc-256", "sha256"
+	Encryption, Auth    string
+	KeySize             string
 	// Age and Left are the router's own; both are zero before the first packet.
 	Age, Left      time.Duration
 	Bytes, Packets uint64
 	Matched        bool // the other end has the same SPI in the other direction
+
+	number uint32
 }
+
+// live tells whether packets may still use the SA.
+func (a SA) live() bool { return a.State == mature || a.State == dying }

@@ -1,0 +1,172 @@
+package vpn
+
+import (
+	"time"
+)
+
+// Tolerances of comparing packets.
+const (
+	enoughPackets = 10               // fewer say nothing about a direction
+	lossOf        = 20               // one of so many arrives at most: the direction is dead
+	asked         = 10 * time.Second // two routers asked so close together are one look
+)
+
+// look is both ends at about one time: SPI to packets, by end and direction.
+type look struct {
+	at     time.Time
+	counts [2]map[bool]map[uint32]uint64 // by end, then whether packets go out
+}
+
+// traffic is what both directions carried between looks, newest first.
+type traffic struct {
+	window time.Duration
+	flows  [2]Flow   // in sum
+	steps  [2][]Flow // by look
+}
+
+// measure compares the samples of both ends. The second result is false when
+// there are not two looks at both ends.
+func measure(views [2]*view) (traffic, bool) {
+	looks := pair(views)
+	if len(looks) < 2 {
+		return traffic{}, false
+	}
+	var t traffic
+	known := [2]map[uint32]bool{crossing(looks, 0), crossing(looks, 1)}
+	for k := len(looks) - 1; k > 0; k-- {
+		older, newer := looks[k-1], looks[k]
+		for i := range 2 {
+			f := Flow{
+				Sent:     grown(older.counts[i][true], newer.counts[i][true], known[i]),
+				Received: grown(older.counts[1-i][false], newer.counts[1-i][false], known[i]),
+			}
+			t.steps[i] = append(t.steps[i], f)
+			t.flows[i].Sent += f.Sent
+			t.flows[i].Received += f.Received
+		}
+	}
+	t.window = looks[len(looks)-1].at.Sub(looks[0].at)
+	return t, true
+}
+
+// pair joins samples that were taken at about one time and lie in the window.
+func pair(views [2]*view) []look {
+	var looks []look
+	newest := views[0].At
+	last := -1
+	for _, x := range views[0].samples {
+		j := nearest(views[1].samples, x.At)
+		if j <= last || newest.Sub(x.At) > Window+asked {
+			continue
+		}
+		y := views[1].samples[j]
+		if d := x.At.Sub(y.At).Abs(); d > asked || views[0].samples[nearest(views[0].samples, y.At)].At != x.At {
+			continue
+		}
+		last = j
+		at := x.At
+		if y.At.After(at) {
+			at = y.At
+		}
+		looks = append(looks, look{at: at, counts: [2]map[bool]map[uint32]uint64{views[0].counts(x), views[1].counts(y)}})
+	}
+	return looks
+}
+
+// nearest returns the index of the sample that was taken nearest to at, -1 when
+// there is none.
+func nearest(samples []Half, at time.Time) int {
+	best := -1
+	for i, s := range samples {
+		if best < 0 || s.At.Sub(at).Abs() < samples[best].At.Sub(at).Abs() {
+			best = i
+		}
+	}
+	return best
+}
+
+// counts reads the packets of the tunnel's SAs in one sample, by the addresses
+// that the newest sample told.
+func (v *view) counts(h Half) map[bool]map[uint32]uint64 {
+	counts := map[bool]map[uint32]uint64{true: {}, false: {}}
+	for _, row := range h.Menus[menuSA] {
+		r := &reader{menu: menuSA, row: row}
+		sa, ok := r.saRow()
+		if !ok {
+			continue
+		}
+		out, strict := v.runs(sa, true)
+		if !strict {
+			if out, ok = v.runs(sa, false); !ok {
+				continue
+			}
+		}
+		counts[out][sa.number] = sa.Packets
+	}
+	return counts
+}
+
+// crossing returns the SPIs that end i sent with and the other end received with.
+func crossing(looks []look, i int) map[uint32]bool {
+	known := map[uint32]bool{}
+	for _, l := range looks {
+		for spi := range l.counts[i][true] {
+			for _, o := range looks {
+				if _, ok := o.counts[1-i][false][spi]; ok {
+					known[spi] = true
+				}
+			}
+		}
+	}
+	return known
+}
+
+// grown sums what the counters of known SPIs grew by. An SA that was not there
+// before began at zero, and so did one that counts less than before.
+func grown(older, newer map[uint32]uint64, known map[uint32]bool) uint64 {
+	var sum uint64
+	for spi, n := range newer {
+		if !known[spi] {
+			continue
+		}
+		if before := older[spi]; before <= n {
+			n -= before
+		}
+		sum += n
+	}
+	return sum
+}
+
+// direction is what can be said of one direction.
+type direction int
+
+const (
+	silentWay    direction = iota // nothing was sent
+	unclearWay                    // too little was sent to say, and nothing arrived
+	lostWay                       // enough was sent and next to nothing arrived
+	deliveredWay                  // packets arrived
+)
+
+// direction judges by the newest looks with enough packets, so that a line that
+// broke a minute ago does not live on what it carried before.
+func (t traffic) direction(i int) (direction, Flow) {
+	var recent Flow
+	for _, f := range t.steps[i] {
+		recent.Sent += f.Sent
+		recent.Received += f.Received
+		if recent.Sent < enoughPackets {
+			continue
+		}
+		if recent.Received*lossOf <= recent.Sent {
+			return lostWay, recent
+		}
+		return deliveredWay, recent
+	}
+	switch {
+	case recent.Received > 0:
+		return deliveredWay, recent
+	case recent.Sent > 0:
+		return unclearWay, recent
+	}
+	return silentWay, recent
+}
