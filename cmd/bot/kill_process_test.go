@@ -56,8 +56,8 @@ func TestKill_Child(t *testing.T) {
 	}
 }
 
-// hunt is a world whose bot is another process that is killed again and again.
-type hunt struct {
+// chase is a world whose bot is another process that is killed again and again.
+type chase struct {
 	*demo
 	t     *testing.T
 	dice  *rand.Rand
@@ -76,14 +76,14 @@ type child struct {
 	stdin io.Closer
 }
 
-func (h *hunt) Write(p []byte) (int, error) {
+func (h *chase) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.log.Write(p)
 }
 
 // birth starts the bot.
-func (h *hunt) birth() child {
+func (h *chase) birth() child {
 	h.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -103,7 +103,7 @@ func (h *hunt) birth() child {
 }
 
 // stop ends the bot in good order.
-func (h *hunt) stop(c child) {
+func (h *chase) stop(c child) {
 	h.t.Helper()
 	if err := c.stdin.Close(); err != nil {
 		h.t.Error(err)
@@ -114,7 +114,7 @@ func (h *hunt) stop(c child) {
 }
 
 // strike asks for the kill and waits until the process is gone.
-func (h *hunt) strike(why string, wait bool) {
+func (h *chase) strike(why string, wait bool) {
 	h.mu.Lock()
 	hit, rip := h.hit, h.rip
 	h.mu.Unlock()
@@ -128,7 +128,7 @@ func (h *hunt) strike(why string, wait bool) {
 }
 
 // aim sets one trap for the life that begins, and returns how to take it away.
-func (h *hunt) aim(ctx context.Context) {
+func (h *chase) aim(ctx context.Context) {
 	h.mu.Lock()
 	h.hit, h.rip = make(chan string, 1), make(chan struct{})
 	h.mu.Unlock()
@@ -163,7 +163,7 @@ func (h *hunt) aim(ctx context.Context) {
 }
 
 // snare kills the bot at its next write to the router.
-func (h *hunt) snare(at rossim.When) {
+func (h *chase) snare(at rossim.When) {
 	h.routers[0].router.SetFaults(rossim.Faults{OnWrite: func(_ int, when rossim.When, _ string, _ schema.Action) {
 		if when == at {
 			h.strike(string(when)+" a write", true)
@@ -172,7 +172,7 @@ func (h *hunt) snare(at rossim.When) {
 }
 
 // see kills the bot when Slack has changed so often.
-func (h *hunt) see(ctx context.Context, changes int) {
+func (h *chase) see(ctx context.Context, changes int) {
 	for range changes {
 		select {
 		case <-h.slack.Changed():
@@ -187,7 +187,7 @@ func (h *hunt) see(ctx context.Context, changes int) {
 const linger = 4 * time.Second
 
 // life is one life of the bot, which ends by kill -9. It returns what struck.
-func (h *hunt) life() string {
+func (h *chase) life() string {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	h.aim(ctx)
@@ -228,7 +228,7 @@ func (h *hunt) life() string {
 const maxAccounts = 12
 
 // work has the people play one account after the other until ctx ends.
-func (h *hunt) work(ctx context.Context) error {
+func (h *chase) work(ctx context.Context) error {
 	for {
 		last := len(h.all) - 1
 		if last >= 0 {
@@ -248,7 +248,7 @@ func (h *hunt) work(ctx context.Context) error {
 
 // grave checks what a killed bot has left: a whole ledger whose trail holds, and
 // no row without a request that is being applied.
-func (h *hunt) grave() {
+func (h *chase) grave() {
 	h.t.Helper()
 	m := exhume(h.t, h.demo)
 	defer func() { _ = m.ledger.Close() }()
@@ -263,7 +263,7 @@ func (h *hunt) grave() {
 }
 
 // calm lets the last bot finish everything, however often it has to be looked at.
-func (h *hunt) calm() {
+func (h *chase) calm() {
 	h.t.Helper()
 	h.slack.ClearFaults()
 	h.routers[0].router.SetFaults(rossim.Faults{})
@@ -287,7 +287,7 @@ func (h *hunt) calm() {
 }
 
 // quiet waits until Slack has not changed for d.
-func (h *hunt) quiet(d time.Duration) {
+func (h *chase) quiet(d time.Duration) {
 	for {
 		select {
 		case <-h.slack.Changed():
@@ -298,7 +298,7 @@ func (h *hunt) quiet(d time.Duration) {
 }
 
 // idle tells whether the bot had nothing left to do.
-func (h *hunt) idle() bool {
+func (h *chase) idle() bool {
 	h.t.Helper()
 	m := exhume(h.t, h.demo)
 	defer func() { _ = m.ledger.Close() }()
@@ -324,7 +324,7 @@ func TestKill_Process(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hunt{demo: d, t: t, dice: rand.New(rand.NewPCG(20, 9))}
+	h := &chase{demo: d, t: t, dice: rand.New(rand.NewPCG(20, 9))}
 	t.Cleanup(func() {
 		if err := d.close(); err != nil {
 			t.Error(err)
