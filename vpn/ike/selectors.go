@@ -129,7 +129,8 @@ func (q policy) enforced(p peer) bool {
 	return q.of(p) && !q.disabled && q.standing(p)
 }
 
-// standing is enforced without regard to whether the policy is on.
+// standing is enforced without regard to whether the policy is on. Policies of a
+// dynamic peer are dynamic themselves; the L2TP server's are made per computer.
 func (q policy) standing(p peer) bool {
-	return !q.template && q.action == "encrypt" && (!q.dynamic || p.dynamic)
+	return !q.template && q.action == "encrypt" && (!q.dynamic || p.dynamic && !p.servesL2TP())
 }
