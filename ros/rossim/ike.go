@@ -33,6 +33,7 @@ type ike struct {
 // end is what one end has of a phase 1.
 type end struct {
 	node          int    // -1: a computer that dials in
+	via           int    // the router whose line it uses, -1 for none
 	peer          uint64 // serial of its row
 	local, remote netip.Addr
 	seen          netip.Addr // local, as the other end sees it
@@ -68,8 +69,11 @@ func (in *Internet) establish(o *opening) {
 		exchange: p1.Exchange, natt: p1.NATTraversal, cookies: [2]string{o.cookie, in.newCookie()}, asked: o.attempt, phase1: p1,
 		gens: [2]uint64{in.gen(o.from), in.gen(o.to)}, session: o.session,
 	}
-	k.ends[0] = end{node: o.from, peer: o.peer, local: o.out.inside, seen: o.out.public, remote: o.in.public}
-	k.ends[1] = end{node: o.to, peer: in.serialOf(o.to, "/ip/ipsec/peer", p1.Peer), local: o.in.inside, seen: o.in.public, remote: o.out.public}
+	if o.from >= 0 {
+		o.via = o.from
+	}
+	k.ends[0] = end{node: o.from, via: o.via, peer: o.peer, local: o.out.inside, seen: o.out.public, remote: o.in.public}
+	k.ends[1] = end{node: o.to, via: o.to, peer: in.serialOf(o.to, "/ip/ipsec/peer", p1.Peer), local: o.in.inside, seen: o.in.public, remote: o.out.public}
 	k.ends[0].id = in.identity(o.to, p1.Identity, o.in.inside)
 	k.ends[1].id = in.identity(o.from, p1.OwnIdentity, o.out.inside)
 	in.initialContact(k)
@@ -166,7 +170,7 @@ func (in *Internet) initialContact(k *ike) {
 	}
 	for _, old := range slices.Clone(in.ikes) {
 		for e, end := range old.ends {
-			samePeer := end.peer == k.ends[1].peer && old.session == 0 && k.session == 0
+			samePeer := end.peer == k.ends[1].peer && old.ends[0].node >= 0 && k.ends[0].node >= 0
 			if end.node == k.ends[1].node && end.remote == k.ends[1].remote && !end.gone && (samePeer || how == "address") {
 				in.dropEnd(old, e, "purging")
 			}
@@ -281,7 +285,7 @@ func (in *Internet) carries(k *ike, e int, what Traffic) bool {
 			return false
 		}
 	}
-	return in.passes(a.node, b.node, what)
+	return in.passes(a.via, b.via, what)
 }
 
 // giveUp is the end of patience.
@@ -357,7 +361,7 @@ func (in *Internet) reopen(k *ike) *opening {
 	a, b := k.ends[0], k.ends[1]
 	o := &opening{
 		from: a.node, to: b.node, peer: a.peer, out: door{inside: a.local, public: b.remote}, in: door{inside: b.local, public: a.remote},
-		attempt: k.asked, cookie: k.cookies[0], session: k.session, exchange: k.exchange,
+		attempt: k.asked, cookie: k.cookies[0], session: k.session, exchange: k.exchange, via: a.via,
 	}
 	o.initiator, _ = in.row(a.node, "/ip/ipsec/peer", a.peer)
 	return o

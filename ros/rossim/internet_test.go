@@ -244,3 +244,5 @@ func TestInternet_Up(t *testing.T) {
 		}
 	})
 }
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }

@@ -81,7 +81,7 @@ func (in *Internet) setLine(from, to string, change func(Traffic) Traffic) error
 			j, there = -1, true
 		}
 		if !ok || !there {
-			err = fmt.Errorf("line from %s to %s: no such router", from, to)
+			err = fmt.Errorf("line from %s to %s: %w", from, to, errNoRouter)
 			return
 		}
 		k := lineKey{i, j}

@@ -94,6 +94,7 @@ type opening struct {
 	cookie    string
 	session   uint64
 	exchange  string
+	via       int        // the router whose line a computer uses; -1 for none
 	initiator schema.Row // the peer's row
 }
 

@@ -27,17 +27,27 @@ var (
 	ErrSessions = errors.New("too many sessions")
 )
 
-// DialIn is an L2TP client that connects.
+// DialIn is an L2TP client that connects. What stands after PSK means something
+// only to a router that is attached to an Internet.
 type DialIn struct {
 	Account  string
 	Password string
 	CallerID string // the client's public address
 	PSK      string // the client's IPsec pre-shared key; empty: the client has no IPsec
+	System   string // windows (when empty), macos, ios or android
+	// Behind names a router: the client sits in its LAN, and its packets come from
+	// that router's public address. CallerID is not read then.
+	Behind string
+	Local  netip.Addr // the client's own address; 192.168.1.100 when zero
+	To     netip.Addr // the public address dialled; the router's main one when zero
 }
 
 // Connect lets a client dial in. It returns the address that the client got,
 // or one of the errors above; the router's log says why.
 func (r *Router) Connect(d DialIn) (netip.Addr, error) {
+	if in := r.internet(); in != nil {
+		return in.connect(r, d)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.st.connect(d)
@@ -46,6 +56,8 @@ func (r *Router) Connect(d DialIn) (netip.Addr, error) {
 // Disconnect ends the sessions of account as its client does. It returns how
 // many there were.
 func (r *Router) Disconnect(account string) int {
+	r.settle()
+	defer r.settle()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
@@ -63,6 +75,11 @@ func (s *state) connect(d DialIn) (netip.Addr, error) {
 	if err := s.tunnel(server, d); err != nil {
 		return netip.Addr{}, err
 	}
+	return s.admitClient(server, d)
+}
+
+// admitClient is L2TP and PPP.
+func (s *state) admitClient(server schema.Row, d DialIn) (netip.Addr, error) {
 	s.log("l2tp,info", "first L2TP UDP packet received from "+d.CallerID)
 	secret := s.secretFor(d)
 	if secret == nil {
