@@ -2,6 +2,7 @@ package vpn_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -118,10 +119,22 @@ func (l *line) judge(t testing.TB) vpn.Judged {
 	if got.Verdict != back.Verdict || got.Reason.ID != back.Reason.ID {
 		t.Errorf("got %s %s, with the ends changed over %s %s", got.Verdict, got.Reason.ID, back.Verdict, back.Reason.ID)
 	}
-	if got.Reason.IsZero() {
-		t.Errorf("verdict %s without a reason", got.Verdict)
-	}
+	known(t, append(slices.Clone(got.Notes), got.Reason))
 	return got
+}
+
+// known checks that texts are among those that a catalogue must have.
+func known(t testing.TB, texts []change.Text) {
+	t.Helper()
+	all := vpn.StatusTexts()
+	for _, text := range texts {
+		want, ok := all[text.ID]
+		names := slices.Sorted(maps.Keys(text.Args))
+		slices.Sort(want)
+		if !ok || !slices.Equal(names, want) {
+			t.Errorf("text %q has arguments %v, want %v", text.ID, names, want)
+		}
+	}
 }
 
 // rows changes the rows of a menu of end i in every sample from look on.
