@@ -37,7 +37,8 @@ type Config struct {
 	// Warnings are allowed and unwise, in the order of the file.
 	Warnings []*Error
 
-	doc *document
+	doc      *document
+	settings map[string]string
 }
 
 // Slack is how the workspace is reached. A token without a reference is read
@@ -85,7 +86,8 @@ func Parse(path string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{File: path, doc: doc}
+	c := &Config{File: path, doc: doc, settings: map[string]string{}}
+	root.flatten(c.settings)
 	c.read(root)
 	if err := join(doc.errs); err != nil {
 		return nil, err

@@ -129,34 +129,6 @@ func sentence(err error) change.Text {
 	return t
 }
 
-// started records the start, and what is new in the configuration.
-func (s *system) started(ctx context.Context) error {
-	now := time.Now()
-	m := change.Move{Events: []change.Event{{
-		At: now, Kind: change.EventStarted, Actor: change.SystemPerson, Facts: map[string]string{"version": version()},
-	}}}
-	digest, err := fileDigest(s.cfg.File)
-	if err != nil {
-		return err
-	}
-	before, err := s.store.Fact(ctx, "config")
-	if err != nil && !errors.Is(err, change.ErrNotFound) {
-		return fmt.Errorf("reading the last configuration's digest: %w", err)
-	}
-	if before != digest {
-		facts := map[string]string{"after": digest}
-		if before != "" {
-			facts["before"] = before
-		}
-		m.Events = append(m.Events, change.Event{At: now, Kind: change.EventConfig, Actor: change.SystemPerson, Digest: digest, Facts: facts})
-		m.Facts = []change.Fact{{Name: "config", Value: digest}}
-	}
-	if _, err := s.store.Commit(ctx, m); err != nil {
-		return fmt.Errorf("recording the start: %w", err)
-	}
-	return nil
-}
-
 // run works until ctx ends or a part of the bot cannot go on.
 func (s *system) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
