@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -42,20 +41,19 @@ func (w *Watch) checkpoint(ctx context.Context, now time.Time) error {
 }
 
 // due tells whether a change has ended since the last checkpoint, or a day has
-// passed.
+// passed. What the trail says behind the checkpoint counts, and no clock: an end
+// may be committed while a checkpoint is being signed that carries a later time.
 func (w *Watch) due(ctx context.Context, now time.Time, last change.Checkpoint) (bool, error) {
 	if now.Sub(last.At) >= checkpointEvery {
 		return true, nil
 	}
-	// Newest first: the one that ended last is found among a few.
-	ended, err := w.o.Ledger.Requests(ctx, change.Filter{
-		States: []change.State{change.Applied, change.Unproven, change.Proven, change.Committed, change.Reverted, change.NeedsAttention},
-		Newest: true, Limit: 50,
-	})
+	ends, err := w.o.Ledger.Events(ctx, change.EventFilter{After: last.Size, Limit: 1, Kinds: []change.EventKind{
+		change.EventApplied, change.EventProven, change.EventReverted, change.EventAttention, change.EventReleased,
+	}})
 	if err != nil {
-		return false, fmt.Errorf("reading requests: %w", err)
+		return false, fmt.Errorf("reading the trail: %w", err)
 	}
-	return slices.ContainsFunc(ended, func(r change.Request) bool { return r.Ended.After(last.At) }), nil
+	return len(ends) > 0, nil
 }
 
 // attest hands the last checkpoint to the witness until it has taken it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/store"
 	"vpnbot/watch"
 )
 
@@ -110,6 +111,55 @@ func TestWatch_CloseReveals(t *testing.T) {
 			t.Error("the password is still there")
 		}
 	})
+}
+
+// Ensure every end of a change is signed: the proof too, and an end that was
+// committed while a checkpoint with a later time was being signed.
+func TestWatch_CheckpointEveryEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var meanwhile func()
+		l := newLAN("gw1")
+		w := newWorld(t, l, func(o *watch.Options) {
+			o.Round = time.Minute
+			o.Notary = notary{o.Ledger.(*store.Store), func() {
+				mu.Lock()
+				do := meanwhile
+				meanwhile = nil
+				mu.Unlock()
+				if do != nil {
+					do()
+				}
+			}}
+		})
+		pass(time.Second)
+		first := w.count(change.EventCheckpoint)
+		mu.Lock()
+		meanwhile = func() { w.unproven("vpn-02") }
+		mu.Unlock()
+		w.unproven("vpn-01")
+		pass(3 * time.Minute)
+		if got := w.count(change.EventCheckpoint) - first; got != 2 {
+			t.Errorf("got %d checkpoints after two ends, want 2", got)
+		}
+		l.connect("gw1", "vpn-01")
+		pass(3 * time.Minute)
+		if got := w.count(change.EventCheckpoint) - first; w.count(change.EventProven) != 1 || got != 3 {
+			t.Errorf("got %d checkpoints after a proof, want 3", got)
+		}
+	})
+}
+
+// notary signs, and lets something happen before the checkpoint is stored.
+type notary struct {
+	*store.Store
+	meanwhile func()
+}
+
+func (n notary) Sign(ctx context.Context, now time.Time) (change.Checkpoint, error) {
+	c, err := n.Store.Sign(ctx, now)
+	n.meanwhile()
+	return c, err
 }
 
 // Ensure the trail is signed after a change that ended and once a day, and that

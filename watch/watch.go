@@ -27,6 +27,7 @@ type Ledger interface {
 	Commit(ctx context.Context, m change.Move) (change.Receipt, error)
 	Requests(ctx context.Context, f change.Filter) ([]change.Request, error)
 	Reveals(ctx context.Context) ([]change.Reveal, error)
+	Events(ctx context.Context, f change.EventFilter) ([]change.Recorded, error)
 	Account(ctx context.Context, site, name string) (change.Account, error)
 	Changed() (<-chan struct{}, func())
 }
