@@ -108,6 +108,13 @@ func (m *remains) verify(notes [][]byte) {
 	if last.Size == 0 {
 		m.t.Error("nothing was signed")
 	}
+	for _, kind := range []change.EventKind{change.EventApplied, change.EventProven} {
+		for _, e := range m.events(change.EventFilter{Kinds: []change.EventKind{kind}}) {
+			if m.rested && e.Seq > last.Size {
+				m.t.Errorf("no checkpoint speaks for %s, event %d: the last one has size %d", kind, e.Seq, last.Size)
+			}
+		}
+	}
 	for i, note := range append([][]byte{nil, last.Note}, notes...) {
 		if _, err := m.ledger.Verify(m.ctx(), store.Proof{VerifierKey: k.signer.VerifierKey(), External: note}); err != nil {
 			m.t.Errorf("verifying with proof %d: %v", i, err)
@@ -140,11 +147,16 @@ func (m *remains) idle() {
 // count returns how many events of a kind there are, of one request or of all.
 func (m *remains) count(kind change.EventKind, request int64) int {
 	m.t.Helper()
-	events, err := m.ledger.Events(m.ctx(), change.EventFilter{Kinds: []change.EventKind{kind}, Request: request})
+	return len(m.events(change.EventFilter{Kinds: []change.EventKind{kind}, Request: request}))
+}
+
+func (m *remains) events(f change.EventFilter) []change.Recorded {
+	m.t.Helper()
+	events, err := m.ledger.Events(m.ctx(), f)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return len(events)
+	return events
 }
 
 // request checks how one request ended, and tells whether it was applied.
