@@ -80,6 +80,10 @@ func fullReply() commands.Reply {
 				Lines: []commands.DiffLine{{Name: "name", After: "vpn-01"}, {Name: "comment", Before: "a```b", After: "<new> & more"}, {Name: "profile", Before: "default"}},
 			}},
 			{Progress: []commands.ProgressStep{{Label: value("one"), State: commands.StepDone}, {Label: value("two"), State: commands.StepNow}, {Label: value("three"), State: commands.StepTodo}, {Label: value("four"), State: commands.StepUnknown}, {Label: value("five"), State: commands.StepFailed}}},
+			{Table: &commands.Table{
+				Head: []change.Text{change.T("label.when"), change.T("label.message")}, Flow: true,
+				Rows: [][]change.Text{{value("09:00:00"), value("<l2tp-bob>: connected & well")}, {value("09:00:01"), value("a```b")}},
+			}},
 			commands.Say(commands.Hint, change.T("error.twice.hint")),
 			{Buttons: []commands.Button{approve, cancel, cancel}},
 		},

@@ -18,6 +18,10 @@ func (p *canvas) table(t commands.Table) {
 	for _, r := range t.Rows {
 		rows = append(rows, p.cells(r))
 	}
+	if t.Flow {
+		p.lines(rows[1:])
+		return
+	}
 	if p.place == inModal || p.tables > 0 || len(t.Head) > maxTableColumns {
 		p.code(grid(rows))
 		return
@@ -47,6 +51,15 @@ func (p *canvas) table(t commands.Table) {
 		p.cut = true
 		p.context(p.rich(change.T("common.more", "count", left)))
 	}
+}
+
+// lines shows rows one below the other, without columns.
+func (p *canvas) lines(rows [][]string) {
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = escape(strings.Join(row, " "))
+	}
+	p.code(strings.Join(lines, "\n"))
 }
 
 // maxCell bounds one cell, so that one long note does not crowd out the table.

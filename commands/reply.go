@@ -50,6 +50,9 @@ type Labelled struct {
 type Table struct {
 	Head []change.Text   `json:"head"`
 	Rows [][]change.Text `json:"rows"`
+	// Flow tells that each row reads as one line of text, which may wrap: on a
+	// phone its columns would not fit.
+	Flow bool `json:"flow,omitempty"`
 }
 
 // Diff is one step of a plan: a row before and after.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 			return "release", nil
 		}
 		return "", bad("parse.release")
+	case TopicValue:
+		return readTopics(strings.ToLower(folded))
 	case SwitchValue:
 	}
 	return "", bad("parse.text")
@@ -165,6 +168,37 @@ func since(v string, now time.Time, loc *time.Location) time.Time {
 		return time.Time{}
 	}
 	return date
+}
+
+// readTopics takes "ipsec,l2tp", with commas of any kind, and drops what stands
+// twice.
+func readTopics(v string) (string, *ParseError) {
+	var list []string
+	for _, t := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(",，、;；+", r) }) {
+		t = strings.TrimSpace(t)
+		if !slices.Contains(topics(), t) {
+			problem := bad("parse.topic")
+			if near := vpn.Nearest(t, topics()); near != "" {
+				problem.Hint = change.T("parse.nearest", "near", "--topic "+near)
+			}
+			return "", problem
+		}
+		if !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	if len(list) == 0 {
+		return "", bad("parse.topic")
+	}
+	return strings.Join(list, ","), nil
+}
+
+// topics are those of RouterOS that a VPN or an administrator cares about.
+func topics() []string {
+	return []string{
+		"account", "critical", "debug", "dhcp", "dns", "error", "firewall", "info", "interface", "ipsec", "l2tp", "ntp", "packet", "ppp",
+		"raw", "route", "script", "system", "warning", "wireguard",
+	}
 }
 
 // readEvent takes "refused", "request" or "request.denied".

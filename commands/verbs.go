@@ -50,6 +50,7 @@ const (
 	LanguageValue
 	ReleaseValue // the word "release"
 	SwitchValue  // a flag without a value
+	TopicValue   // topics of a router's log: ipsec,l2tp
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -73,6 +74,15 @@ func Verbs() []Verb {
 		{Name: "sites", Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
 		{Name: "users", Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
 		{Name: "who", Also: []string{"在線", "連線"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).who},
+		{
+			Name: "logs", Also: []string{"日誌", "log"}, Need: change.Viewer, Terminal: true,
+			Slots: []Slot{{Name: "site", Kind: SiteValue, Shown: "SITE"}},
+			Flags: []Slot{
+				{Name: "topic", Also: []string{"主題", "topics"}, Kind: TopicValue, Optional: true, Shown: "ipsec,l2tp"},
+				{Name: "since", Also: []string{"自"}, Kind: SinceValue, Optional: true, Shown: "5m"},
+			},
+			run: (*Service).logs,
+		},
 		{Name: "requests", Also: []string{"申請單"}, Need: change.Viewer, Terminal: true, run: (*Service).requests},
 		{Name: "show", Also: []string{"檢視", "查看"}, Need: change.Viewer, Terminal: true, Slots: []Slot{number}, run: (*Service).show},
 		{Name: "cancel", Also: []string{"撤回", "取消"}, Need: change.Operator, Changing: true, Slots: []Slot{number}, run: (*Service).cancel},
