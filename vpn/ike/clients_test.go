@@ -7,6 +7,8 @@ import (
 	"vpnbot/vpn/ike"
 )
 
+func pfsOn(p schema.Party) { set(p, proposals, "*0", "pfs-group", "modp1024") }
+
 // Ensure that each system's own client meets the router as far as its proposals are
 // known.
 func TestModel_Clients(t *testing.T) {
@@ -33,13 +35,20 @@ func TestModel_Clients(t *testing.T) {
 			set(p, profiles, "*1", "enc-algorithm", "aes-128")
 			set(p, profiles, "*1", "dh-group", "modp2048")
 		}, noProposal + "dh-group"},
-		{"Windows without PFS", ike.Model{}, "windows", func(p schema.Party) { set(p, proposals, "*0", "pfs-group", "modp1024") }, "disagree phase2:pfs-group:pfs-group"},
-		{"Windows without PFS, obeyed", ike.Model{CheckCoversPFS: true}, "windows", func(p schema.Party) { set(p, proposals, "*0", "pfs-group", "modp1024") }, "agree"},
+		// The vendor's recipe for an L2TP server leaves the default proposal, whose
+		// group is modp1024; the field notes leave it too, and Windows connects.
+		{"Windows without PFS", ike.Model{}, "windows", pfsOn, "agree"},
+		{"Windows without PFS, claimed", ike.Model{}, "windows", func(p schema.Party) {
+			pfsOn(p)
+			set(p, profiles, "*1", "proposal-check", "claim")
+		}, "disagree phase2:pfs-group:pfs-group"},
+		{"Windows without PFS, refused", ike.Model{ClientsNeedNoPFS: true}, "windows", pfsOn, "disagree phase2:pfs-group:pfs-group"},
+		{"Windows without PFS, obeyed by all", ike.Model{ClientsNeedNoPFS: true, CheckCoversPFS: true}, "windows", pfsOn, "agree"},
 		{"Windows without GCM", ike.Model{}, "windows", func(p schema.Party) { set(p, proposals, "*0", "enc-algorithms", "aes-256-gcm") }, "disagree phase2:no-proposal:enc-algorithms"},
 		{"Windows and SHA-256 in phase 2", ike.Model{}, "windows", func(p schema.Party) { set(p, proposals, "*0", "auth-algorithms", "sha256") }, "disagree phase2:no-proposal:auth-algorithms"},
 		{"NAT traversal off", ike.Model{}, "windows", func(p schema.Party) { set(p, profiles, "*1", "nat-traversal", "no") }, "disagree phase1:nat-traversal:nat-traversal"},
 		{"the template is off", ike.Model{}, "windows", func(p schema.Party) { set(p, policies, "*FFFFFF", "disabled", "true") }, "disagree phase2:no-policy:policy-template-group"},
-		{"the template's proposal is another", ike.Model{}, "windows", func(p schema.Party) { set(p, policies, "*FFFFFF", "proposal", "s2s") }, "disagree phase2:no-proposal:auth-algorithms phase2:pfs-group:pfs-group"},
+		{"the template's proposal is another", ike.Model{}, "windows", func(p schema.Party) { set(p, policies, "*FFFFFF", "proposal", "s2s") }, "disagree phase2:no-proposal:auth-algorithms"},
 		{"the template is for another protocol", ike.Model{}, "windows", func(p schema.Party) { set(p, policies, "*FFFFFF", "protocol", "gre") }, "disagree phase2:no-policy:policy-template-group"},
 		{"another key", ike.Model{}, "windows", func(p schema.Party) { p.Keys["*B"] = "other" }, "disagree auth:key:secret"},
 		{"a key that nobody knows", ike.Model{}, "windows", func(p schema.Party) { delete(p.Keys, "*B") }, "cannot tell ?auth:key:secret"},
@@ -97,5 +106,18 @@ func TestModel_Clients_ServerBehindNAT(t *testing.T) {
 	}
 	if got := summary(negotiate(t, ike.Model{NATForwards: true}, dial("windows", homeAddr), office)); got != "agree" {
 		t.Errorf("forwarded: got %s", got)
+	}
+}
+
+// Ensure that PFS at the router is mentioned although a computer is taken without.
+func TestModel_Clients_PFS(t *testing.T) {
+	office := serveL2TP(hq())
+	pfsOn(office)
+	o := negotiate(t, ike.Model{}, dial("windows", homeAddr), office)
+	if len(o.Hints) != 1 || o.Hints[0].Code != schema.FaultPFS || o.Hints[0].ResponderRow.ID != "*0" {
+		t.Errorf("hints: %+v", o.Hints)
+	}
+	if o.Phase2[0].PFSGroup != "none" {
+		t.Errorf("PFS group %s", o.Phase2[0].PFSGroup)
 	}
 }

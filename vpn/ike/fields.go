@@ -144,3 +144,11 @@ func hostname(v string) bool {
 	}
 	return letter
 }
+
+// addr writes an address, or a dash for none.
+func addr(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}

@@ -2,8 +2,6 @@ package ike
 
 import (
 	"context"
-	"net/netip"
-	"slices"
 
 	"vpnbot/ros/schema"
 )
@@ -28,6 +26,11 @@ type Model struct {
 	// where the responder wants none. By default the groups must be equal, as the
 	// vendor's page says.
 	CheckCoversPFS bool
+	// ClientsNeedNoPFS refuses a computer, which proposes no PFS, wherever the
+	// proposal has a group. By default proposal-check=obey takes it: the vendor's
+	// recipe for an L2TP server leaves the default proposal, with modp1024, and calls
+	// the router ready. The outcome hints at it either way.
+	ClientsNeedNoPFS bool
 	// NarrowIKEv2 lets an IKEv2 responder narrow selectors to what both ends have
 	// in common (RFC 7296, 2.9). By default selectors must mirror each other
 	// exactly, as in IKEv1: the vendor's page does not mention narrowing.
@@ -127,76 +130,4 @@ func (n *negotiation) outcome() schema.Outcome {
 		o.Phase2 = n.children
 	}
 	return o
-}
-
-// findings are what an attempt meets, in order.
-type findings struct {
-	found []finding
-	hints []schema.Fault
-	// met tells whether anything was met since it was last cleared, also a thing
-	// that was noted before.
-	met bool
-}
-
-type finding struct {
-	schema.Fault
-	certain bool
-}
-
-// said is what one end says, and the row that says it.
-type said struct {
-	text string
-	row  schema.RowRef
-}
-
-func says(r schema.RowRef, text string) said { return said{text, r} }
-
-func newFault(stage schema.Stage, code, attr string, from, to said) schema.Fault {
-	return schema.Fault{
-		Stage: stage, Code: code, Attr: attr,
-		Initiator: from.text, InitiatorRow: from.row,
-		Responder: to.text, ResponderRow: to.row,
-	}
-}
-
-// fault notes a thing that certainly fails.
-func (l *findings) fault(stage schema.Stage, code, attr string, from, to said) {
-	l.add(finding{newFault(stage, code, attr, from, to), true})
-}
-
-// unknown notes a thing that nobody can tell.
-func (l *findings) unknown(stage schema.Stage, code, attr string, from, to said) {
-	l.add(finding{newFault(stage, code, attr, from, to), false})
-}
-
-func (l *findings) hint(stage schema.Stage, code, attr string, from, to said) {
-	if f := newFault(stage, code, attr, from, to); !slices.Contains(l.hints, f) {
-		l.hints = append(l.hints, f)
-	}
-}
-
-// add keeps each finding once: two policies may meet the same row.
-func (l *findings) add(f finding) {
-	l.met = true
-	if !slices.Contains(l.found, f) {
-		l.found = append(l.found, f)
-	}
-}
-
-// unread notes what could not be read of a row at the calling end.
-func (n *negotiation) unread(stage schema.Stage, from, to base) {
-	for _, b := range from.bad {
-		n.unknown(stage, schema.FaultUnknownRow, b.attr, says(from.ref, b.value), said{})
-	}
-	for _, b := range to.bad {
-		n.unknown(stage, schema.FaultUnknownRow, b.attr, said{}, says(to.ref, b.value))
-	}
-}
-
-// addr writes an address, or a dash for none.
-func addr(a netip.Addr) string {
-	if !a.IsValid() {
-		return "-"
-	}
-	return a.String()
 }

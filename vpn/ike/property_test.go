@@ -281,7 +281,7 @@ func TestModel_Property_AnyRows(t *testing.T) {
 			TieByOrder: rapid.Bool().Draw(t, "a"), PreferLocalAddress: rapid.Bool().Draw(t, "b"), CheckPhase1Lifetime: rapid.Bool().Draw(t, "c"),
 			CheckCoversPFS: rapid.Bool().Draw(t, "d"), NarrowIKEv2: rapid.Bool().Draw(t, "e"), AutoChecksAddress: rapid.Bool().Draw(t, "f"),
 			StrictIDr: rapid.Bool().Draw(t, "g"), IdentitiesInOrder: rapid.Bool().Draw(t, "h"), IdentitiesOfAllPeers: rapid.Bool().Draw(t, "i"),
-			UseWaits: rapid.Bool().Draw(t, "j"), NATForwards: rapid.Bool().Draw(t, "k"), AssumeClients: rapid.Bool().Draw(t, "l"),
+			UseWaits: rapid.Bool().Draw(t, "j"), ClientsNeedNoPFS: rapid.Bool().Draw(t, "m"), NATForwards: rapid.Bool().Draw(t, "k"), AssumeClients: rapid.Bool().Draw(t, "l"),
 		}
 		before, err := json.Marshal([]schema.Party{a, b})
 		if err != nil {
@@ -324,36 +324,4 @@ func reasoned(t interface{ Fatalf(string, ...any) }, o schema.Outcome) {
 	default:
 		t.Fatalf("verdict %q", o.Verdict)
 	}
-}
-
-// Ensure that rows from outside, in any shape that JSON can give them, are read without
-// a panic.
-func FuzzModel(f *testing.F) {
-	for _, p := range []schema.Party{hq(), fengshan(), serveL2TP(hq())} {
-		seed, err := json.Marshal(p.Rows)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(seed, "*3", "windows")
-	}
-	f.Fuzz(func(t *testing.T, data []byte, id, system string) {
-		var rs rows
-		if json.Unmarshal(data, &rs) != nil {
-			t.Skip()
-		}
-		odd := hq()
-		odd.Rows = rs
-		for _, a := range []schema.Attempt{
-			{Initiator: odd, Responder: fengshan(), Peer: id},
-			{Initiator: fengshan(), Responder: odd, Peer: "*3"},
-			{Initiator: dial(system, homeAddr), Responder: odd},
-		} {
-			o, err := ike.Model{}.Negotiate(t.Context(), a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			reasoned(t, o)
-		}
-		ike.Model{}.Between(ike.End{Party: odd}, ike.End{Party: fengshan()})
-	})
 }

@@ -102,6 +102,12 @@ func (n *negotiation) pfs(c child, from, to proposal, agreed *schema.Phase2) {
 	if from.pfs == to.pfs {
 		return
 	}
+	if n.from.Client != nil && !n.ClientsNeedNoPFS {
+		if check, ok := n.check(); !ok || check == "obey" {
+			n.hint(schema.StagePhase2, schema.FaultPFS, "pfs-group", a, b)
+			return
+		}
+	}
 	if n.ikev1() && n.CheckCoversPFS {
 		check, ok := n.check()
 		if !ok || check == "obey" || check != "exact" && to.pfs == "none" {

@@ -32,7 +32,6 @@ func Menus() []string {
 // but not in the console of 7.22.
 var (
 	ikeCiphers = []string{"aes-256", "aes-192", "aes-128", "camellia-256", "camellia-192", "camellia-128", "blowfish", "3des", "des"}
-	ikeHashes  = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
 	ikeGroups  = []string{"x25519", "ecp256", "ecp384", "ecp521", "modp8192", "modp6144", "modp4096", "modp3072", "modp2048", "modp1536", "modp1024", "modp768", "ec2n185", "ec2n155"}
 	espCiphers = []string{
 		"chacha20poly1305", "aes-256-cbc", "aes-256-ctr", "aes-256-gcm", "camellia-256", "aes-192-cbc", "aes-192-ctr", "aes-192-gcm", "camellia-192",
