@@ -20,6 +20,8 @@ type writer struct {
 	move    change.Move
 	old     requestRecord // as stored before; zero for a new request
 	receipt change.Receipt
+
+	answered time.Duration // how long keys of answered deliveries are kept
 }
 
 // check compares the move with the ledger. Nothing is written yet, so a refusal

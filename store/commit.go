@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,7 @@ func (s *Store) update(batch []*job) error {
 		return s.db.Update(func(tx *bbolt.Tx) error {
 			wrote := false
 			for _, j := range batch {
-				w := writer{tx: tx, now: now, move: j.move}
+				w := writer{tx: tx, now: now, move: j.move, answered: cmp.Or(s.o.Answered, doneLife)}
 				if j.err = guard(w.check); j.err != nil {
 					continue
 				}

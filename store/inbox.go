@@ -9,10 +9,10 @@ import (
 	"vpnbot/change"
 )
 
-// Keys of answered deliveries are kept for doneLife, and never more than doneMax
-// of them. Slack delivers again for an hour at most.
+// Keys of answered deliveries are kept for Options.Answered or doneLife, and
+// never more than doneMax of them.
 const (
-	doneLife = 8 * 24 * time.Hour
+	doneLife = 30 * 24 * time.Hour
 	doneMax  = 500_000
 )
 
@@ -116,7 +116,7 @@ func (w *writer) forget(most int) error {
 	if err != nil {
 		return err
 	}
-	oldest := uint64(w.now.Add(-doneLife).UnixNano())
+	oldest := uint64(w.now.Add(-w.answered).UnixNano())
 	for range most {
 		k, _ := order.Cursor().First()
 		if len(k) < 8 {

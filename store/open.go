@@ -33,6 +33,10 @@ type Options struct {
 	Timeout time.Duration
 	// Signer signs checkpoints; without one Sign returns ErrNoSigner.
 	Signer *trail.Signer
+	// Answered is how long the keys of answered deliveries are remembered, so
+	// that none counts twice; Slack delivers again for an hour at most. Zero: 30
+	// days.
+	Answered time.Duration
 	// NoSync leaves the writing to the system's leisure. For tests only: a crash
 	// of the machine loses what was committed.
 	NoSync bool

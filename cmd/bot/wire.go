@@ -75,6 +75,7 @@ func openLedger(cfg *config.Config, o store.Options) (*store.Store, error) {
 	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
+	o.Answered = cfg.Retention.Inbox
 	ledger, err := store.Open(filepath.Join(cfg.State, "ledger.db"), o)
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
