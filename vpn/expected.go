@@ -46,7 +46,10 @@ func (t Tunnel) Expect(e Estate) Expected {
 			x.Local = own.Address
 		}
 		if other, ok := wanOf(e, far); ok {
-			x.Remote, x.RemoteName, x.RemoteAny = other.Address, other.DNS, !other.Callable()
+			x.RemoteAny = !other.Callable()
+			if !x.RemoteAny {
+				x.Remote, x.RemoteName = other.Address, other.DNS
+			}
 		}
 		if _, id, ok := strings.Cut(far.ID, ":"); ok {
 			x.RemoteID = id

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,12 @@ type traffic struct {
 // measure compares the samples of both ends. The second result is false when
 // there are not two looks at both ends.
 func measure(views [2]*view) (traffic, bool) {
+	if views[1].Router < views[0].Router { // so that the order of the ends does not matter
+		t, ok := measure([2]*view{views[1], views[0]})
+		slices.Reverse(t.flows[:])
+		slices.Reverse(t.steps[:])
+		return t, ok
+	}
 	looks := pair(views)
 	if len(looks) < 2 {
 		return traffic{}, false

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"vpnbot/change"
@@ -22,6 +22,13 @@ const (
 )
 
 var judgeDay = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// failer is a *testing.T or *rapid.T.
+type failer interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
 
 // line is a tunnel as two routers show it, healthy until a test spoils it.
 type line struct {
@@ -53,7 +60,7 @@ func fixedWAN() vpn.WAN {
 
 // newLine plays looks looks, a minute apart, of a tunnel with n policies that
 // carries packets both ways.
-func newLine(t testing.TB, looks, n int) *line {
+func newLine(t failer, looks, n int) *line {
 	t.Helper()
 	e := lineEstate(fixedWAN())
 	tunnel := vpn.Tunnel{Name: "hq-fengshan", Exchange: "main", Ends: [2]vpn.End{{Site: "hq"}, {Site: "fengshan"}}}.WithDefaults(e)
@@ -110,21 +117,24 @@ func (l *line) half(i, k int) vpn.Half {
 }
 
 // judge judges, and both ways round: the order of the ends must not matter.
-func (l *line) judge(t testing.TB) vpn.Judged {
+func (l *line) judge(t failer) vpn.Judged {
 	t.Helper()
 	got := vpn.Judge(l.want, l.samples, l.at)
 	turned := l.want
 	turned.Ends[0], turned.Ends[1] = l.want.Ends[1], l.want.Ends[0]
 	back := vpn.Judge(turned, [2][]vpn.Half{l.samples[1], l.samples[0]}, l.at)
-	if got.Verdict != back.Verdict || got.Reason.ID != back.Reason.ID {
-		t.Errorf("got %s %s, with the ends changed over %s %s", got.Verdict, got.Reason.ID, back.Verdict, back.Reason.ID)
+	slices.Reverse(back.Flows[:])
+	slices.Reverse(back.Sides[:])
+	if got.Verdict != back.Verdict || !reflect.DeepEqual(got.Reason, back.Reason) || !reflect.DeepEqual(got.Notes, back.Notes) ||
+		got.Flows != back.Flows || got.Window != back.Window || !reflect.DeepEqual(got.Sides, back.Sides) {
+		t.Errorf("got %+v, with the ends changed over %+v", got, back)
 	}
 	known(t, append(slices.Clone(got.Notes), got.Reason))
 	return got
 }
 
 // known checks that texts are among those that a catalogue must have.
-func known(t testing.TB, texts []change.Text) {
+func known(t failer, texts []change.Text) {
 	t.Helper()
 	all := vpn.StatusTexts()
 	for _, text := range texts {
@@ -187,3 +197,5 @@ func (l *line) still(i, from int, spi string) {
 
 // last cuts the older samples away.
 func (l *line) last(i, n int) { l.samples[i] = l.samples[i][len(l.samples[i])-n:] }
+
+func prefixesOf(l *line, i int) []netip.Prefix { return l.want.Tunnel.Ends[i].Prefixes }

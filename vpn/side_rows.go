@@ -27,7 +27,8 @@ var (
 	}
 	phase2States = []string{
 		"no-phase2", "spawning", "starting", "ready-to-send", "getspi-sent", "getspi-done", "msg1-sent", "ready-to-establish",
-		"commiting", "adding-sa", established, "expired",
+		"commiting", //nolint:misspell // RouterOS writes it so
+		"adding-sa", established, "expired",
 	}
 	saStates = []string{"larval", mature, dying, "dead"}
 )
