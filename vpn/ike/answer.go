@@ -23,6 +23,7 @@ type candidate struct {
 // peer answers or could be meant to.
 func (n *negotiation) answer() bool {
 	var fit, almost []candidate
+	n.met = false
 	for _, p := range n.to.peers() {
 		c, ok := n.fits(p)
 		switch {
@@ -32,6 +33,9 @@ func (n *negotiation) answer() bool {
 		default:
 			fit = append(fit, c)
 		}
+	}
+	if len(fit) == 0 && n.met {
+		return false // the row that cannot be read may answer
 	}
 	if len(fit) == 0 {
 		return n.nobody(almost)

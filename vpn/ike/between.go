@@ -100,7 +100,8 @@ func meant(o *schema.Outcome, row string) {
 		Initiator: row, Responder: o.Answered.ID, ResponderRow: o.Answered,
 	}
 	o.Faults = append([]schema.Fault{f}, o.Faults...)
-	if o.Verdict == schema.Agree || o.Verdict == schema.CannotTell && o.Unknown[0].Stage != schema.StageReach {
+	early := func(f schema.Fault) bool { return f.Stage == schema.StageReach || f.Stage == schema.StagePeer }
+	if o.Verdict != schema.CannotTell || !early(o.Unknown[0]) {
 		o.Verdict = schema.Disagree
 	}
 }
