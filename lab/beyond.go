@@ -12,15 +12,20 @@ import (
 func Beyond(a schema.Attempt) string {
 	s, silent, err := prepare(a)
 	switch {
+	case a.Initiator.Client != nil:
+		return "a computer's client"
 	case err != nil:
 		return "a value that the daemons do not know"
 	case silent != nil:
 		return "" // nothing is sent, so there is nothing to judge
-	case impossible(a, s) != nil:
-		return "transport mode, NAT or a computer's client"
+	case s.Responder.Local != s.Responder.Seen:
+		return "a responder behind address translation"
+	case s.impossible() != nil:
+		return "transport mode"
 	case len(s.initiator.children) == 0:
 		return "no policy to negotiate"
 	}
+	a = s.Attempt
 	if rivals(a, s.initiator.exchange) > 1 {
 		return "choice among several peers that fit"
 	}
@@ -63,12 +68,9 @@ func overlapping(r schema.Row, from connection) bool {
 
 // impossible is why the daemons cannot play an attempt at all, nil when they
 // can.
-func impossible(a schema.Attempt, s setup) *unknown {
-	if a.Initiator.Client != nil {
-		return &unknown{"", "", "client", a.Initiator.Client.System}
-	}
-	if a.Initiator.Local != a.Initiator.Seen || a.Responder.Local != a.Responder.Seen {
-		return &unknown{"", "", "nat", a.Initiator.Seen.String()}
+func (s setup) impossible() *unknown {
+	if s.Responder.Local != s.Responder.Seen {
+		return &unknown{"", "", "nat", s.Responder.Seen.String()}
 	}
 	for _, k := range s.initiator.children {
 		if k.mode == "transport" {

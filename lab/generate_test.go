@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -76,6 +77,8 @@ var (
 // The addresses of the two routers, and of others that nobody has.
 var (
 	homes   = [2]netip.Addr{netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("198.51.100.7")}
+	inside  = netip.MustParseAddr("192.168.88.2")
+	spare   = netip.MustParseAddr("203.0.113.6") // a second one of the initiator
 	nowhere = []string{"192.0.2.19", "192.0.2.77", "198.51.100.8"}
 )
 
@@ -83,8 +86,12 @@ var (
 // routers in the field.
 func (g *generator) agreeing() schema.Attempt {
 	exchange := pick(g, "main", "main", "aggressive", "ike2", "ike2")
-	a := schema.Attempt{Initiator: g.router("hq", homes[0], homes[1]), Responder: g.router("fengshan", homes[1], homes[0]), Peer: "*2"}
+	a := schema.Attempt{Initiator: g.router("hq", homes[0]), Responder: g.router("fengshan", homes[1]), Peer: "*2", Rekey: g.IntN(2) == 0}
 	ends := []*schema.Party{&a.Initiator, &a.Responder}
+	if g.IntN(8) == 0 { // behind the address translation of another box
+		a.Initiator.Local = inside
+		a.Initiator.Rows["/ip/address"][0]["address"] = inside.String() + "/24"
+	}
 	key := fmt.Sprintf("key %d", g.IntN(1000))
 	most := 3
 	if exchange == "aggressive" {
@@ -97,7 +104,7 @@ func (g *generator) agreeing() schema.Attempt {
 		add(p, "profile", profile, schema.Row{".id": "*1", "name": "site"})
 		peer := schema.Row{".id": "*2", "name": "site", "address": homes[1-i].String() + "/32", "profile": "site", "exchange-mode": exchange}
 		if g.IntN(4) == 0 {
-			peer["local-address"] = homes[i].String()
+			peer["local-address"] = p.Local.String()
 		}
 		add(p, "peer", peer)
 		add(p, "identity", schema.Row{".id": "*3", "peer": "site", "auth-method": "pre-shared-key"})
@@ -115,9 +122,12 @@ func (g *generator) agreeing() schema.Attempt {
 }
 
 // router makes one with nothing but its default rows.
-func (g *generator) router(name string, own, other netip.Addr) schema.Party {
+func (g *generator) router(name string, own netip.Addr) schema.Party {
 	p := schema.Party{Name: name, Local: own, Seen: own, Keys: map[string]string{}, Rows: map[string][]schema.Row{
-		"/ip/address": {{".id": "*A1", "address": own.String() + "/24", "interface": "ether1"}},
+		"/ip/address": {
+			{".id": "*A1", "address": own.String() + "/24", "interface": "ether1"},
+			{".id": "*A2", "address": spare.String() + "/24", "interface": "ether1"},
+		},
 	}}
 	add(&p, "profile", schema.Row{
 		".id": "*0", "name": "default", "hash-algorithm": "sha1", "enc-algorithm": "aes-128,3des",
@@ -210,9 +220,7 @@ func (g *generator) furnish(p *schema.Party, exchange string) {
 func add(p *schema.Party, menu string, parts ...schema.Row) {
 	r := schema.Row{}
 	for _, part := range parts {
-		for k, v := range part {
-			r[k] = v
-		}
+		maps.Copy(r, part)
 	}
 	p.Rows["/ip/ipsec/"+menu] = append(p.Rows["/ip/ipsec/"+menu], r)
 }

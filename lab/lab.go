@@ -16,15 +16,20 @@ type site struct {
 	router, host *namespace
 	daemon       *daemon
 	lines        map[*namespace][]string // what is configured there now
+	translation  string                  // what is between the two ends now
 }
 
 // Lab is two routers on one wire, each with a host behind it, and a daemon on
 // each router. It plays one attempt at a time.
 type Lab struct {
 	dir   string
+	mine  *os.File      // locked while this lab lives
 	lock  chan struct{} // held over an attempt
 	sites [2]*site      // the initiator's, the responder's
 }
+
+// packages are Debian's, for all that a lab runs.
+const packages = "charon-systemd libcharon-extra-plugins libstrongswan-extra-plugins libstrongswan-standard-plugins nftables iproute2"
 
 // Missing says why no lab can run here, nil when one can.
 func Missing() error {
@@ -38,20 +43,20 @@ func Missing() error {
 	tun.Close()
 	for _, p := range []string{program, "ip", "nft"} {
 		if _, err := exec.LookPath(p); err != nil {
-			return err
+			return fmt.Errorf("%w; it takes apt-get install --no-install-recommends %s", err, packages)
 		}
 	}
 	return nil
 }
 
 // Start builds a lab; Close takes it down. All that outlives a killed process is
-// its directory under the system's temporary directory, which holds no secret.
+// the lab's directory, which holds no secret and which the next Start removes.
 func Start(ctx context.Context) (*Lab, error) {
-	dir, err := os.MkdirTemp("", "vpnbot-lab-")
+	dir, mine, err := claim()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("building the lab: %w", err)
 	}
-	l := &Lab{dir: dir, lock: make(chan struct{}, 1)}
+	l := &Lab{dir: dir, mine: mine, lock: make(chan struct{}, 1)}
 	if err := l.build(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("building the lab: %w", err), l.Close())
 	}
@@ -135,7 +140,9 @@ func (l *Lab) Close() error {
 			}
 		}
 	}
-	return errors.Join(append(errs, os.RemoveAll(l.dir))...)
+	errs = append(errs, os.RemoveAll(l.dir))
+	l.mine.Close()
+	return errors.Join(errs...)
 }
 
 // hold takes the lab for one attempt.

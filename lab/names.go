@@ -62,8 +62,9 @@ func translate(menu string, r schema.Row, attr, instead string, table map[string
 }
 
 // phase1Proposals are the transforms of a profile, one combination each: in
-// IKEv1 a daemon offers only the first algorithm of each kind in a proposal.
-func phase1Proposals(profile schema.Row) ([]string, error) {
+// IKEv1 a daemon offers only the first algorithm of each kind in a proposal. The
+// pseudo-random function is negotiated in IKEv2 alone; in IKEv1 it is the hash's.
+func phase1Proposals(profile schema.Row, exchange string) ([]string, error) {
 	ciphers, err := translate(menuProfile, profile, "enc-algorithm", "aes-128,3des", phase1Ciphers)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func phase1Proposals(profile schema.Row) ([]string, error) {
 		return nil, err
 	}
 	prf := []string{""}
-	if v := or(profile, "prf-algorithm", "auto"); v != "auto" {
+	if v := or(profile, "prf-algorithm", "auto"); v != "auto" && exchange == "ike2" {
 		if _, ok := hashes[v]; !ok {
 			return nil, &unknown{menuProfile, profile[schema.ID], "prf-algorithm", v}
 		}

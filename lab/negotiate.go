@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -35,13 +36,13 @@ func (l *Lab) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, 
 	case silent != nil:
 		return schema.Outcome{Verdict: schema.Disagree, Faults: []schema.Fault{*silent}}, nil
 	}
-	if u := impossible(a, s); u != nil {
+	if u := s.impossible(); u != nil {
 		return cannotTell(u), nil
 	}
-	if err := l.load(ctx, a, s); err != nil {
+	if err := l.load(ctx, s); err != nil {
 		return schema.Outcome{}, fmt.Errorf("telling the daemons: %w", err)
 	}
-	return l.play(ctx, s)
+	return l.play(ctx, s, a.Rekey && s.initiator.exchange == "ike2")
 }
 
 func cannotTell(u *unknown) schema.Outcome {
@@ -52,14 +53,14 @@ func cannotTell(u *unknown) schema.Outcome {
 }
 
 // load tells both daemons what the parties' rows say.
-func (l *Lab) load(ctx context.Context, a schema.Attempt, s setup) error {
+func (l *Lab) load(ctx context.Context, s setup) error {
 	for i, connections := range [][]connection{{s.initiator}, s.responder} {
 		d := l.sites[i].daemon
 		if err := d.clear(ctx); err != nil {
 			return err
 		}
 		if i == 0 {
-			if err := l.connectSites(a, s); err != nil {
+			if err := l.connectSites(s); err != nil {
 				return err
 			}
 		}
@@ -74,17 +75,33 @@ func (l *Lab) load(ctx context.Context, a schema.Attempt, s setup) error {
 			}
 		}
 	}
-	for _, site := range l.sites {
-		if err := site.daemon.catchUp(ctx); err != nil {
+	return nil
+}
+
+// catchUp waits for what both daemons have logged so far.
+func (l *Lab) catchUp(ctx context.Context) error {
+	for _, s := range l.sites {
+		if err := s.daemon.catchUp(ctx); err != nil {
 			return err
 		}
-		site.daemon.forget()
 	}
 	return nil
 }
 
-// play initiates each policy in turn and reads the outcome.
-func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
+// forget leaves only what the daemons log from now on.
+func (l *Lab) forget(ctx context.Context) error {
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	for _, s := range l.sites {
+		s.daemon.forget()
+	}
+	return nil
+}
+
+// play initiates each policy in turn, replaces what came up when rekey is set,
+// and reads the outcome.
+func (l *Lab) play(ctx context.Context, s setup, rekey bool) (schema.Outcome, error) {
 	var out schema.Outcome
 	names := []string{""} // without a policy phase 1 alone
 	if len(s.initiator.children) > 0 {
@@ -95,6 +112,9 @@ func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
 	}
 	for _, name := range names {
 		up, err := l.initiate(ctx, s.initiator.name, name)
+		if up && rekey && name != "" {
+			up, err = l.rekey(ctx, s.initiator.name, name)
+		}
 		if err != nil {
 			return out, err
 		}
@@ -120,11 +140,8 @@ func (l *Lab) initiate(ctx context.Context, connection, child string) (bool, err
 	if child != "" {
 		in = append(in, pair{"child", child})
 	}
-	for _, s := range l.sites {
-		if err := s.daemon.catchUp(ctx); err != nil {
-			return false, err
-		}
-		s.daemon.forget()
+	if err := l.forget(ctx); err != nil {
+		return false, err
 	}
 	caller, answerer := l.sites[0].daemon, l.sites[1].daemon
 	watching, done := context.WithCancel(ctx)
@@ -141,12 +158,25 @@ func (l *Lab) initiate(ctx context.Context, connection, child string) (bool, err
 	if err != nil && !errors.Is(err, errCommand) {
 		return false, err
 	}
-	for _, s := range l.sites {
-		if err := s.daemon.catchUp(ctx); err != nil {
-			return false, err
-		}
+	return err == nil, l.catchUp(ctx)
+}
+
+// rekey replaces a child that is up and tells whether the new one came up.
+func (l *Lab) rekey(ctx context.Context, connection, child string) (bool, error) {
+	if err := l.forget(ctx); err != nil {
+		return false, err
 	}
-	return err == nil, nil
+	caller := l.sites[0].daemon
+	_, err := caller.call(ctx, "rekey", "", message{{"ike", connection}, {"child", child}})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, initiateTimeout)
+	defer cancel()
+	if !caller.await(ctx, "outbound CHILD_SA "+child, "no CHILD_SA built", "giving up after") {
+		return false, fmt.Errorf("rekeying %s: neither done nor refused", child)
+	}
+	return !logged(caller.since(0), "no CHILD_SA built") && !logged(caller.since(0), "giving up after"), l.catchUp(ctx)
 }
 
 // fault reads from the logs why the child did not come up.
@@ -164,56 +194,93 @@ func (l *Lab) fault(s setup, name string) (schema.Fault, error) {
 	return f, nil
 }
 
-// read adds to an outcome what is up.
+// read adds to an outcome what is up. The last message of an exchange may still
+// be on its way to the responder, so it gets a moment.
 func (l *Lab) read(ctx context.Context, s setup, out schema.Outcome) (schema.Outcome, error) {
+	out.Verdict = schema.Disagree
+	if len(out.Faults) == 0 {
+		out.Verdict = schema.Agree
+	}
+	for deadline := time.Now().Add(settleTimeout); ; {
+		var whole bool
+		var err error
+		if out.Phase1, out.Phase2, whole, err = l.both(ctx, s); err != nil {
+			return out, err
+		}
+		up := out.Phase1 != nil && len(out.Phase2) == len(s.initiator.children)
+		switch {
+		case whole && (up || out.Verdict == schema.Disagree):
+			return out, nil
+		case time.Now().After(deadline) && out.Verdict == schema.Disagree:
+			return out, nil
+		case time.Now().After(deadline):
+			return out, fmt.Errorf("%d of %d policies are up at both ends, and no fault was logged", len(out.Phase2), len(s.initiator.children))
+		}
+		select {
+		case <-ctx.Done():
+			return out, ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// settleTimeout is how long both ends may differ about what is up.
+const settleTimeout = 5 * time.Second
+
+// both reads what is up at both ends; whole is false while the responder lacks
+// something that the initiator has.
+func (l *Lab) both(ctx context.Context, s setup) (p *schema.Phase1, all []schema.Phase2, whole bool, err error) {
 	mine, err := l.sites[0].daemon.held(ctx)
 	if err != nil {
-		return out, err
+		return nil, nil, false, err
 	}
 	theirs, err := l.sites[1].daemon.held(ctx)
 	if err != nil {
-		return out, err
+		return nil, nil, false, err
 	}
+	whole = true
 	for _, sa := range mine {
 		if sa.text("state") != "ESTABLISHED" {
 			continue
 		}
-		for _, other := range theirs {
-			if other.text("state") == "ESTABLISHED" && other.text("initiator-spi") == sa.text("initiator-spi") {
-				out.Phase1, out.Phase2 = s.agreed(sa.message, other)
-			}
+		i := slices.IndexFunc(theirs, func(o heldSA) bool {
+			return o.text("state") == "ESTABLISHED" && o.text("initiator-spi") == sa.text("initiator-spi")
+		})
+		if i < 0 {
+			whole = false
+			continue
 		}
+		p, all, whole = s.agreed(sa.message, theirs[i])
 	}
-	out.Verdict = schema.Disagree
-	if len(out.Faults) == 0 && out.Phase1 != nil && len(out.Phase2) == len(s.initiator.children) {
-		out.Verdict = schema.Agree
-	} else if len(out.Faults) == 0 {
-		return out, fmt.Errorf("%d of %d policies are up, and the daemons say that all are", len(out.Phase2), len(s.initiator.children))
-	}
-	return out, nil
+	return p, all, whole, nil
 }
 
-// agreed is what both daemons say of an SA.
-func (s setup) agreed(mine message, theirs heldSA) (*schema.Phase1, []schema.Phase2) {
+// agreed is what both daemons say of an SA; whole is false while the responder
+// lacks one of its children.
+func (s setup) agreed(mine message, theirs heldSA) (p *schema.Phase1, all []schema.Phase2, whole bool) {
 	var in connection
 	for _, c := range s.responder {
 		if c.name == theirs.name {
 			in = c
 		}
 	}
-	p := &schema.Phase1{
+	whole = true
+	p = &schema.Phase1{
 		Exchange:   s.initiator.exchange,
 		Encryption: cipherName(mine, false),
 		Hash:       hashName(mine.text("integ-alg")), DHGroup: groupName(mine.text("dh-group")),
 		Peer: in.peer[schema.ID], Identity: in.identity[schema.ID], OwnIdentity: s.initiator.identity[schema.ID],
 	}
-	var all []schema.Phase2
 	for _, k := range s.initiator.children {
 		mine, ok := installed(mine, func(m message) bool { return m.text("name") == k.name })
 		if !ok {
 			continue
 		}
-		theirs, _ := installed(theirs.message, func(m message) bool { return m.text("spi-in") == mine.text("spi-out") })
+		theirs, ok := installed(theirs.message, func(m message) bool { return m.text("spi-in") == mine.text("spi-out") })
+		if !ok {
+			whole = false
+			continue
+		}
 		q := schema.Phase2{
 			InitiatorPolicy: k.policy[schema.ID], Tunnel: mine.text("mode") == "TUNNEL", Protocol: k.protocol,
 			Encryption: cipherName(mine, true), Auth: hashName(mine.text("integ-alg")), PFSGroup: groupName(mine.text("dh-group")),
@@ -226,7 +293,7 @@ func (s setup) agreed(mine message, theirs heldSA) (*schema.Phase1, []schema.Pha
 		}
 		all = append(all, q)
 	}
-	return p, all
+	return p, all, whole
 }
 
 // installed finds a child SA that is up.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"vpnbot/ros/schema"
 )
 
 // become makes ns have exactly these addresses and routes beside its own.
@@ -45,8 +43,13 @@ func (s *site) become(ns *namespace, lines []string) error {
 }
 
 // place gives a site the addresses of a party and of what its policies cover.
-func (s *site) place(own, other netip.Addr, sources []netip.Prefix) error {
-	router := []string{"addr " + own.String() + "/32 dev wan", "route " + other.String() + "/32 dev wan src " + own.String()}
+// Behind address translation its router answers for the address that is seen, as
+// whatever translates would.
+func (s *site) place(own, seen, other netip.Addr, sources []netip.Prefix) error {
+	router := []string{
+		"addr " + own.String() + "/32 dev wan", "addr " + seen.String() + "/32 dev wan",
+		"route " + other.String() + "/32 dev wan src " + own.String(),
+	}
 	host := []string{"route default via " + gateway + " dev lan onlink"}
 	for _, p := range sources {
 		if p.Bits() < 8 {
@@ -75,16 +78,20 @@ func ends(p netip.Prefix) (router, host netip.Addr) {
 }
 
 // connectSites puts both parties on the wire.
-func (l *Lab) connectSites(a schema.Attempt, s setup) error {
+func (l *Lab) connectSites(s setup) error {
 	var sources, destinations []netip.Prefix
 	for _, k := range s.initiator.children {
 		sources = append(sources, k.selector.src)
 		destinations = append(destinations, k.selector.dst)
 	}
-	if err := l.sites[0].place(a.Initiator.Local, s.target, sources); err != nil {
+	caller, answerer := l.sites[0], l.sites[1]
+	if err := caller.place(s.Initiator.Local, s.Initiator.Seen, s.target, sources); err != nil {
 		return err
 	}
-	return l.sites[1].place(a.Responder.Local, a.Initiator.Seen, destinations)
+	if err := caller.between(s.Initiator.Local, s.Initiator.Seen); err != nil {
+		return err
+	}
+	return answerer.place(s.Responder.Local, s.Responder.Local, s.Initiator.Seen, destinations)
 }
 
 // Ping sends an echo request from a host behind the initiator, with a source in
@@ -97,17 +104,17 @@ func (l *Lab) Ping(ctx context.Context, from, to netip.Prefix) error {
 	if router == source {
 		ns = l.sites[0].router
 	}
-	var conn net.PacketConn
+	var conn *net.IPConn
 	err := ns.do(func() (err error) {
-		conn, err = net.ListenPacket("ip4:icmp", source.String())
+		conn, err = net.ListenIP("ip4:icmp", &net.IPAddr{IP: source.AsSlice()})
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("pinging from %s: %w", source, err)
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
+	closing := func() { _ = conn.Close() } // a second close says so, and that is all
+	defer closing()
+	defer context.AfterFunc(ctx, closing)()
 	id := uint16(time.Now().UnixNano()) // a flow of its own for address translation
 	for n := uint16(1); ctx.Err() == nil; n++ {
 		if _, err := conn.WriteTo(echo(id, n), &net.IPAddr{IP: target.AsSlice()}); err != nil && ctx.Err() == nil {
@@ -121,7 +128,7 @@ func (l *Lab) Ping(ctx context.Context, from, to netip.Prefix) error {
 }
 
 // answered waits a little for an echo reply with id.
-func answered(conn net.PacketConn, id uint16) bool {
+func answered(conn *net.IPConn, id uint16) bool {
 	_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // reading fails where this does
 	buf := make([]byte, 1500)
 	for {

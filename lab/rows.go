@@ -15,9 +15,10 @@ const (
 	menuIdentity = "/ip/ipsec/identity"
 	menuPolicy   = "/ip/ipsec/policy"
 	menuProposal = "/ip/ipsec/proposal"
+	menuAddress  = "/ip/address"
 )
 
-// no is RouterOS's word for an attribute that is off, in either form.
+// on tells whether a flag is set, in either form that RouterOS writes.
 func on(r schema.Row, name string) bool {
 	v := r[name]
 	return v == "true" || v == "yes"

@@ -97,7 +97,7 @@ func connect(p schema.Party, peer schema.Row, name string) (connection, error) {
 		return c, &unknown{menuPeer, peer[schema.ID], "profile", peer["profile"]}
 	}
 	var err error
-	if c.ike, err = phase1Proposals(profile); err != nil {
+	if c.ike, err = phase1Proposals(profile, c.exchange); err != nil {
 		return c, err
 	}
 	if err = c.identify(p, remote); err != nil {
@@ -168,15 +168,19 @@ func newChild(p schema.Party, policy schema.Row, name string) (child, error) {
 
 // setup is an attempt as the two daemons are told of it.
 type setup struct {
+	schema.Attempt
 	initiator connection
 	responder []connection
-	target    netip.Addr
+	target    netip.Addr // where the first packet goes
 }
 
-// prepare translates an attempt. A fault instead of a setup means that the
+// prepare translates an attempt. A fault beside the setup means that the
 // initiator sends nothing, which is judged without daemons.
 func prepare(a schema.Attempt) (setup, *schema.Fault, error) {
-	var s setup
+	s := setup{Attempt: a}
+	if a.Initiator.Client != nil {
+		return s, nil, &unknown{"", "", "client", a.Initiator.Client.System}
+	}
 	rows := a.Initiator.Rows[menuPeer]
 	i := slices.IndexFunc(rows, func(r schema.Row) bool { return r[schema.ID] == a.Peer })
 	if i < 0 {
@@ -186,13 +190,42 @@ func prepare(a schema.Attempt) (setup, *schema.Fault, error) {
 	if f := silent(a.Initiator, peer); f != nil {
 		return s, f, nil
 	}
+	s.bind(peer)
 	var err error
-	if s.initiator, err = connect(a.Initiator, peer, "out"); err != nil {
+	if s.initiator, err = connect(s.Initiator, peer, "out"); err != nil {
 		return s, nil, err
 	}
-	s.target = address(a.Initiator, peer).Addr()
-	s.responder, err = answerers(a, s.initiator)
+	s.target = address(s.Initiator, peer).Addr()
+	s.responder, err = answerers(s.Attempt, s.initiator)
 	return s, nil, err
+}
+
+// bind sets the addresses that an attempt leaves out, and the one that packets
+// come from when the peer names one that the router has.
+func (s *setup) bind(peer schema.Row) {
+	for _, p := range []*schema.Party{&s.Initiator, &s.Responder} {
+		if !p.Local.IsValid() {
+			p.Local = p.Seen
+		}
+		if !p.Seen.IsValid() {
+			p.Seen = p.Local
+		}
+	}
+	p := &s.Initiator
+	local, err := netip.ParseAddr(peer["local-address"])
+	if err != nil || local.IsUnspecified() || local == p.Local {
+		return
+	}
+	if rows, ok := p.Rows[menuAddress]; ok && !slices.ContainsFunc(rows, func(r schema.Row) bool {
+		own, err := netip.ParsePrefix(r["address"])
+		return err == nil && own.Addr() == local && !on(r, "disabled")
+	}) {
+		return // it cannot be sent from, as the daemon will find
+	}
+	if p.Seen == p.Local {
+		p.Seen = local
+	}
+	p.Local = local
 }
 
 // silent is why a peer never sends a first packet.

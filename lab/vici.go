@@ -112,7 +112,7 @@ func parseMessage(r *bytes.Reader, nested bool) (message, error) {
 	var m message
 	for {
 		kind, err := r.ReadByte()
-		if err == io.EOF && !nested {
+		if errors.Is(err, io.EOF) && !nested {
 			return m, nil
 		}
 		if err != nil {
