@@ -2,6 +2,7 @@ package ike_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"vpnbot/ros/schema"
@@ -178,5 +179,36 @@ func TestModel_Answer(t *testing.T) {
 				t.Errorf("%q answered, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Ensure that the rows which no packet reaches are found, as a router marks them: in a
+// published export the static any-address main peer beside an L2TP server is one.
+func TestModel_Shadowed(t *testing.T) {
+	p := serveL2TP(hq())
+	row := func(id, address, mode string, more ...string) {
+		r := schema.Row{".id": id, "name": id, "address": address, "exchange-mode": mode}
+		for i := 0; i < len(more); i += 2 {
+			r[more[i]] = more[i+1]
+		}
+		p.Rows[peers] = append(p.Rows[peers], r)
+	}
+	row("*10", "::/0", "main")                                         // the L2TP server's goes before
+	row("*11", "0.0.0.0/0", "ike2")                                    // another mode
+	row("*12", "198.51.100.7", "main")                                 // the tunnel's
+	row("*13", "198.51.100.7", "main", "disabled", "yes")              // off
+	row("*14", "198.51.100.0/24", "main", "local-address", "10.1.1.1") // alone
+	row("*15", "198.51.100.0/24", "main", "local-address", "10.1.1.2") // listens elsewhere
+	row("*16", "198.51.100.0/24", "main", "local-address", "10.1.1.2") // and this is its double
+	row("*17", "far.example.net", "main")
+	row("*18", "far.example.net", "main")
+	ref := func(id string) schema.RowRef { return schema.RowRef{Menu: peers, ID: id} }
+	want := []ike.Shadow{{ref("*12"), ref("*3")}, {ref("*16"), ref("*15")}, {ref("*10"), ref("*4")}, {ref("*18"), ref("*17")}}
+	got := ike.Model{}.Shadowed(p)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if got := (ike.Model{TieByOrder: true}).Shadowed(p); len(got) != 4 {
+		t.Errorf("by order alone: %v", got)
 	}
 }
