@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"vpnbot/change"
-	"vpnbot/ros/schema"
 )
 
 // disagreement says what keeps two ends, each of which calls the tunnel
@@ -102,32 +101,16 @@ func saDisagreement(a, b *view) (Verdict, change.Text, bool) {
 	return "", change.Text{}, false
 }
 
-// holds tells whether a snapshot shows the SA.
-func (a SA) holds(s change.Snapshot) bool {
-	return slices.ContainsFunc(s.Menus[menuSA], func(row schema.Row) bool {
-		r := &reader{menu: menuSA, row: row}
-		return r.spi() == a.number && r.odd == ""
-	})
-}
-
-// holds tells whether a snapshot shows the phase 1.
-func (p ActivePeer) holds(s change.Snapshot) bool {
-	return slices.ContainsFunc(s.Menus[menuActivePeers], func(row schema.Row) bool {
-		r := &reader{menu: menuActivePeers, row: row}
-		return r.cookie("spii") == p.SPII && r.cookie("spir") == p.SPIR
-	})
-}
-
 // proven tells whether v had something while o did not: o was asked once without
 // showing it, and v showed it before and after that. Two routers are never asked
 // at one moment, so a single look cannot tell a difference from a rekey.
-func proven(v, o *view, holds func(change.Snapshot) bool) bool {
-	for _, s := range o.samples {
-		if holds(s.Snapshot) {
+func proven(v, o *view, holds func(*page) bool) bool {
+	for _, p := range o.pages {
+		if holds(p) {
 			continue
 		}
-		before := slices.ContainsFunc(v.samples, func(h Half) bool { return !h.At.After(s.At) && holds(h.Snapshot) })
-		after := slices.ContainsFunc(v.samples, func(h Half) bool { return !h.At.Before(s.At) && holds(h.Snapshot) })
+		before := slices.ContainsFunc(v.pages, func(q *page) bool { return !q.at.After(p.at) && holds(q) })
+		after := slices.ContainsFunc(v.pages, func(q *page) bool { return !q.at.Before(p.at) && holds(q) })
 		if before && after {
 			return true
 		}

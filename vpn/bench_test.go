@@ -15,12 +15,9 @@ func BenchmarkJudge(b *testing.B) {
 	const spokes = 200
 	proto := newLine(b, 7, 1)
 	hub := proto.samples[0]
-	type spoke struct {
-		want    vpn.Expected
-		samples [2][]vpn.Half
-	}
-	list := make([]spoke, spokes)
-	for n := range list {
+	samples := map[string][]vpn.Half{"gw-hq": hub}
+	var wants []vpn.Expected
+	for n := range spokes {
 		l := newLine(b, 7, 1)
 		far, lan := fmt.Sprintf("198.51.100.%d", n+1), fmt.Sprintf("10.%d.0.0/24", n)
 		for i := range 2 {
@@ -34,7 +31,8 @@ func BenchmarkJudge(b *testing.B) {
 		}
 		l.want.Ends[0].Remote, l.want.Ends[1].Local = netip.MustParseAddr(far), netip.MustParseAddr(far)
 		l.want.Ends[0].Policies[0].Destination, l.want.Ends[1].Policies[0].Source = netip.MustParsePrefix(lan), netip.MustParsePrefix(lan)
-		list[n] = spoke{l.want, l.samples}
+		l.want.Ends[1].Router = fmt.Sprintf("gw%d", n)
+		wants, samples[l.want.Ends[1].Router] = append(wants, l.want), l.samples[1]
 		for k := range hub {
 			if n == 0 {
 				for _, menu := range []string{peerMenu, phase1Menu, policyMenu, saMenu} {
@@ -47,8 +45,8 @@ func BenchmarkJudge(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		for _, s := range list {
-			if got := vpn.Judge(s.want, [2][]vpn.Half{hub, s.samples[1]}, proto.at); got.Verdict != vpn.Up {
+		for _, got := range vpn.JudgeAll(wants, func(router string) []vpn.Half { return samples[router] }, proto.at) {
+			if got.Verdict != vpn.Up {
 				b.Fatalf("%s: %+v", got.Verdict, got.Reason)
 			}
 		}

@@ -61,54 +61,50 @@ func pair(views [2]*view) []look {
 	var looks []look
 	newest := views[0].At
 	last := -1
-	for _, x := range views[0].samples {
-		j := nearest(views[1].samples, x.At)
-		if j <= last || newest.Sub(x.At) > Window+asked {
+	for _, x := range views[0].pages {
+		j := nearest(views[1].pages, x.at)
+		if j <= last || newest.Sub(x.at) > Window+asked {
 			continue
 		}
-		y := views[1].samples[j]
-		if d := x.At.Sub(y.At).Abs(); d > asked || views[0].samples[nearest(views[0].samples, y.At)].At != x.At {
+		y := views[1].pages[j]
+		if d := x.at.Sub(y.at).Abs(); d > asked || views[0].pages[nearest(views[0].pages, y.at)] != x {
 			continue
 		}
 		last = j
-		at := x.At
-		if y.At.After(at) {
-			at = y.At
+		at := x.at
+		if y.at.After(at) {
+			at = y.at
 		}
 		looks = append(looks, look{at: at, counts: [2]map[bool]map[uint32]uint64{views[0].counts(x), views[1].counts(y)}})
 	}
 	return looks
 }
 
-// nearest returns the index of the sample that was taken nearest to at, -1 when
+// nearest returns the index of the page that was read nearest to at, -1 when
 // there is none.
-func nearest(samples []Half, at time.Time) int {
+func nearest(pages []*page, at time.Time) int {
 	best := -1
-	for i, s := range samples {
-		if best < 0 || s.At.Sub(at).Abs() < samples[best].At.Sub(at).Abs() {
+	for i, p := range pages {
+		if best < 0 || p.at.Sub(at).Abs() < pages[best].at.Sub(at).Abs() {
 			best = i
 		}
 	}
 	return best
 }
 
-// counts reads the packets of the tunnel's SAs in one sample, by the addresses
-// that the newest sample told.
-func (v *view) counts(h Half) map[bool]map[uint32]uint64 {
+// counts reads the packets of the tunnel's SAs in one page, by the addresses that
+// the newest one told.
+func (v *view) counts(p *page) map[bool]map[uint32]uint64 {
 	counts := map[bool]map[uint32]uint64{true: {}, false: {}}
-	for _, row := range h.Menus[menuSA] {
-		r := &reader{menu: menuSA, row: row}
-		sa, ok := r.saRow()
+	for i := range p.sas {
+		row := &p.sas[i]
+		out, ok := v.runs(row, true)
 		if !ok {
-			continue
-		}
-		out, strict := v.runs(sa, true)
-		if !strict {
-			if out, ok = v.runs(sa, false); !ok {
+			if out, ok = v.runs(row, false); !ok {
 				continue
 			}
 		}
-		counts[out][sa.number] = sa.Packets
+		counts[out][row.number] = row.Packets
 	}
 	return counts
 }

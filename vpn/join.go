@@ -27,7 +27,11 @@ func join(a, b *view) {
 // end's ID.
 func (v *view) candidates() []ActivePeer {
 	var list []ActivePeer
-	for _, p := range v.phase1 {
+	for _, r := range v.now().phase1 {
+		if r.odd != "" {
+			continue
+		}
+		p := r.ActivePeer
 		named := v.want.RemoteID != "" && p.ID == v.want.RemoteID
 		if named || (slices.Contains(v.remotes, p.Remote) && v.local(p.Local)) {
 			list = append(list, p)
@@ -40,17 +44,17 @@ func (v *view) candidates() []ActivePeer {
 // at either end will do. Once one is matched, others that come from another port
 // or under another ID are somebody else's.
 func (v *view) matched(o *view) []ActivePeer {
-	known := func(p ActivePeer, rows []ActivePeer) bool {
-		return p.State == established && slices.ContainsFunc(rows, func(q ActivePeer) bool {
-			return q.State == established && q.SPII == p.SPII && q.SPIR == p.SPIR
-		})
-	}
 	var list []ActivePeer
-	for _, p := range v.phase1 {
-		own := slices.Contains(v.Phase1, p)
-		p.Matched = (own && known(p, o.phase1)) || known(p, o.Phase1)
-		if own || p.Matched {
-			list = append(list, p)
+	for _, p := range v.Phase1 {
+		p.Matched = slices.ContainsFunc(o.now().phase1, func(r phase1Row) bool { return r.odd == "" && p.same(r.ActivePeer) })
+		list = append(list, p)
+	}
+	for _, q := range o.Phase1 {
+		for _, r := range v.now().phase1 {
+			if r.odd == "" && q.same(r.ActivePeer) && !slices.Contains(v.Phase1, r.ActivePeer) {
+				r.Matched = true
+				list = append(list, r.ActivePeer)
+			}
 		}
 	}
 	i := slices.IndexFunc(list, func(p ActivePeer) bool { return p.Matched })
@@ -63,18 +67,24 @@ func (v *view) matched(o *view) []ActivePeer {
 	})
 }
 
+// same tells whether two ends mean one phase 1, and both have it.
+func (a ActivePeer) same(b ActivePeer) bool {
+	return a.State == established && b.State == established && a.SPII == b.SPII && a.SPIR == b.SPIR
+}
+
 // attributed are the SAs between the addresses of the tunnel's phase 1, and of
 // its port where NAT-T tells one.
 func (v *view) attributed() []SA {
 	var list []SA
 	near := false
 	for _, strict := range []bool{true, false} {
-		for _, row := range v.sas {
-			out, ok := v.runs(row, strict)
+		rows := v.now().sas
+		for i := range rows {
+			out, ok := v.runs(&rows[i], strict)
 			if !ok {
 				continue
 			}
-			sa := row.SA
+			sa := rows[i].SA
 			sa.Out = out
 			near = near || sa.live()
 			list = append(list, sa)
@@ -89,11 +99,14 @@ func (v *view) attributed() []SA {
 
 // runs tells whether an SA runs between the tunnel's ends, and which way. strict
 // compares ports as well.
-func (v *view) runs(row saRow, strict bool) (out, ok bool) {
-	if v.far(row.destination, strict) && v.local(row.source.Addr()) {
+func (v *view) runs(row *saRow, strict bool) (out, ok bool) {
+	switch {
+	case row.odd != "":
+		return false, false
+	case v.far(row.to, strict) && v.local(row.from.Addr()):
 		return true, true
 	}
-	return false, v.far(row.source, strict) && v.local(row.destination.Addr())
+	return false, v.far(row.from, strict) && v.local(row.to.Addr())
 }
 
 func (v *view) far(end netip.AddrPort, strict bool) bool {

@@ -18,6 +18,60 @@ import (
 // directions, every wanted policy established; then packets decide between UP,
 // UP-ONE-WAY and IDLE. Whatever is in between is UNKNOWN.
 func Judge(want Expected, samples [2][]Half, at time.Time) Judged {
+	return judge(want, [2][]sample{decodeAll(samples[0]), decodeAll(samples[1])}, at)
+}
+
+// JudgeAll judges many tunnels at once, which is cheaper than one by one: each
+// sample is read once. samples gives those of a router, oldest first.
+func JudgeAll(wants []Expected, samples func(router string) []Half, at time.Time) []Judged {
+	decoded := map[string][]sample{}
+	of := func(router string) []sample {
+		list, ok := decoded[router]
+		if !ok {
+			list = decodeAll(samples(router))
+			decoded[router] = list
+		}
+		return list
+	}
+	all := make([]Judged, 0, len(wants))
+	for _, want := range wants {
+		all = append(all, judge(want, [2][]sample{of(want.Ends[0].Router), of(want.Ends[1].Router)}, at))
+	}
+	return all
+}
+
+// sample is a Half, decoded unless it cannot be judged by.
+type sample struct {
+	at   time.Time
+	err  error
+	lack string // a menu that is missing
+	page *page
+}
+
+func decodeAll(halves []Half) []sample {
+	list := make([]sample, 0, len(halves))
+	for _, h := range halves {
+		s := sample{at: h.At, err: h.Err, lack: lacking(h)}
+		if s.err == nil && s.lack == "" {
+			s.page = decode(h)
+		}
+		list = append(list, s)
+	}
+	slices.SortStableFunc(list, func(a, b sample) int { return a.at.Compare(b.at) })
+	return list
+}
+
+// lacking returns a menu that a sample should hold and does not, or "".
+func lacking(h Half) string {
+	for _, menu := range []string{menuPeer, menuPolicy, menuActivePeers, menuSA} {
+		if _, ok := h.Menus[menu]; !ok {
+			return menu
+		}
+	}
+	return ""
+}
+
+func judge(want Expected, samples [2][]sample, at time.Time) Judged {
 	var views [2]*view
 	for i := range views {
 		views[i] = newView(want.Ends[i], samples[i], at)
@@ -32,40 +86,30 @@ func Judge(want Expected, samples [2][]Half, at time.Time) Judged {
 }
 
 // newView reads the newest of samples, or says why it cannot be judged by.
-func newView(want ExpectedEnd, samples []Half, at time.Time) *view {
+func newView(want ExpectedEnd, samples []sample, at time.Time) *view {
 	v := &view{Side: Side{Site: want.Site, Router: want.Router}, want: want}
-	samples = slices.SortedStableFunc(slices.Values(samples), func(a, b Half) int { return a.At.Compare(b.At) })
 	if len(samples) == 0 {
 		v.silent = change.T("status.unknown.no_sample", "router", v.Router)
 		return v
 	}
 	newest := samples[len(samples)-1]
-	v.At, v.Err = newest.At, newest.Err
-	switch menu, lacks := lacking(newest); {
-	case newest.Err != nil:
+	v.At, v.Err = newest.at, newest.err
+	switch {
+	case newest.err != nil:
 		v.silent = change.T("status.unknown.unread", "router", v.Router)
-	case lacks:
-		v.silent = change.T("status.unknown.no_menu", "router", v.Router, "menu", menu)
-	case at.Sub(newest.At) > StaleAfter:
-		v.silent = change.T("status.unknown.stale", "router", v.Router, "age", at.Sub(newest.At).Round(time.Second))
+	case newest.lack != "":
+		v.silent = change.T("status.unknown.no_menu", "router", v.Router, "menu", newest.lack)
+	case at.Sub(newest.at) > StaleAfter:
+		v.silent = change.T("status.unknown.stale", "router", v.Router, "age", at.Sub(newest.at).Round(time.Second))
 	default:
-		v.samples = slices.DeleteFunc(samples, func(h Half) bool {
-			_, lacks := lacking(h)
-			return h.Err != nil || lacks
-		})
-		v.read(newest.Snapshot)
+		for _, s := range samples {
+			if s.page != nil {
+				v.pages = append(v.pages, s.page)
+			}
+		}
+		v.read(newest.page)
 	}
 	return v
-}
-
-// lacking returns a menu that a sample should hold and does not.
-func lacking(h Half) (string, bool) {
-	for _, menu := range []string{menuPeer, menuPolicy, menuActivePeers, menuSA} {
-		if _, ok := h.Menus[menu]; !ok {
-			return menu, true
-		}
-	}
-	return "", false
 }
 
 // verdict decides, and fills in what j tells besides.

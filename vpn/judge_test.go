@@ -3,6 +3,7 @@ package vpn_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -277,5 +278,29 @@ func TestJudge_Half(t *testing.T) {
 	}
 	if len(got.Notes) != 1 || got.Notes[0].ID != "status.note.half" || argument(got.Notes[0], "established") != "2" {
 		t.Errorf("notes %+v", got.Notes)
+	}
+}
+
+// Ensure many tunnels judged at once get what each gets alone, and a router is
+// asked for once.
+func TestJudgeAll(t *testing.T) {
+	a, b := newLine(t, 7, 2), newLine(t, 7, 1)
+	b.want.Ends[1].Router = "gw-other"
+	down(b)
+	samples := map[string][]vpn.Half{"gw-hq": a.samples[0], "gw-fengshan": a.samples[1], "gw-other": b.samples[1]}
+	asked := map[string]int{}
+	got := vpn.JudgeAll([]vpn.Expected{a.want, b.want}, func(router string) []vpn.Half {
+		asked[router]++
+		return samples[router]
+	}, a.at)
+	for i, alone := range []vpn.Judged{
+		vpn.Judge(a.want, a.samples, a.at), vpn.Judge(b.want, [2][]vpn.Half{a.samples[0], b.samples[1]}, a.at),
+	} {
+		if !reflect.DeepEqual(got[i], alone) {
+			t.Errorf("tunnel %d: got %+v, alone %+v", i, got[i], alone)
+		}
+	}
+	if asked["gw-hq"] != 1 || len(asked) != 3 {
+		t.Errorf("asked %v", asked)
 	}
 }

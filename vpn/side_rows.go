@@ -190,16 +190,16 @@ func (r *reader) peer() Peer {
 	}
 }
 
-// policy reads a policy; ok is false for rows that carry no tunnel at all.
-func (r *reader) policy() (p Policy, ok bool) {
-	if r.flag("template") || !r.flag("tunnel") || defaulted(r.menu, r.row, "action") != "encrypt" ||
-		defaulted(r.menu, r.row, "protocol") != "all" ||
-		defaulted(r.menu, r.row, "src-port") != "any" || defaulted(r.menu, r.row, "dst-port") != "any" {
-		return Policy{}, false
-	}
+// policy reads a policy; carries is false for rows that are no tunnel at all.
+func (r *reader) policy() (p Policy, carries bool) {
 	p = Policy{
 		Selectors: Selectors{r.prefix("src-address"), r.prefix("dst-address")}, Rows: 1,
 		Disabled: r.flag("disabled"), Invalid: r.flag("invalid"), Dynamic: r.flag("dynamic"), Proposal: r.text("proposal"),
+	}
+	tunnel, template := r.flag("tunnel"), r.flag("template")
+	if template || !tunnel || defaulted(r.menu, r.row, "action") != "encrypt" || defaulted(r.menu, r.row, "protocol") != "all" ||
+		defaulted(r.menu, r.row, "src-port") != "any" || defaulted(r.menu, r.row, "dst-port") != "any" {
+		return p, false
 	}
 	if names := r.text("peer"); names != "" {
 		p.Peers = strings.Split(names, ",")
