@@ -80,7 +80,7 @@ func (o *office) serve(n network, address string) error {
 		return err
 	}
 	o.Address = l.Addr().String()
-	o.serving.Go(func() error { return o.router.ServeTLS(l, o.cert) })
+	o.serving.Go(func() error { return served(o.router.ServeTLS(l, o.cert)) })
 	return nil
 }
 
@@ -124,7 +124,6 @@ func (o *office) furnish(dir string) error {
 
 // botUsers adds the groups and users that the RouterOS script in deploy adds.
 func (o *office) botUsers(dir string) error {
-	const nothingElse = ",!policy,!sensitive,!password,!reboot,!ftp,!local,!ssh,!telnet,!winbox,!web,!rest-api,!sniff,!romon"
 	var users []schema.Row
 	for user, file := range map[string]string{"vpnbot-ro": "read", "vpnbot-rw": "write"} {
 		password, err := keep(dir, o.Router+"-"+file, rand.Text)
@@ -133,11 +132,14 @@ func (o *office) botUsers(dir string) error {
 		}
 		users = append(users, schema.Row{"name": user, "group": user, "password": password, "comment": "vpnbot"})
 	}
-	return o.router.Load(map[string][]schema.Row{
-		"/user/group": {
-			{"name": "vpnbot-ro", "policy": "api,read,test,!write" + nothingElse},
-			{"name": "vpnbot-rw", "policy": "api,read,write,test" + nothingElse},
-		},
-		"/user": users,
-	})
+	return o.router.Load(map[string][]schema.Row{"/user/group": botGroups(), "/user": users})
+}
+
+// botGroups are the groups of deploy/router.rsc.
+func botGroups() []schema.Row {
+	const nothingElse = ",!policy,!sensitive,!password,!reboot,!ftp,!local,!ssh,!telnet,!winbox,!web,!rest-api,!sniff,!romon"
+	return []schema.Row{
+		{"name": "vpnbot-ro", "policy": "api,read,test,!write" + nothingElse},
+		{"name": "vpnbot-rw", "policy": "api,read,write,test" + nothingElse},
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ type simCommand struct {
 	Routers int           `default:"2" help:"How many (${default})."`
 	Latency time.Duration `default:"0s" help:"Time that each command takes."`
 	Profile string        `default:"7.22.3" help:"RouterOS version (${default})."`
-	Config  string        `placeholder:"FILE" help:"Serve the routers of this configuration at their addresses."`
+	Config  string        `placeholder:"FILE" help:"Serve the routers of this configuration at their addresses, with certificates that are kept in its state directory (sim)."`
 }
 
 // Run serves until a signal comes.
@@ -30,7 +31,7 @@ func (c simCommand) Run(env *environment) (err error) {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	wanted, err := c.wanted()
+	wanted, certificates, err := c.wanted()
 	if err != nil {
 		return err
 	}
@@ -41,11 +42,12 @@ func (c simCommand) Run(env *environment) (err error) {
 		}
 	}()
 	for _, w := range wanted {
-		s, err := c.start(w)
+		s, err := c.start(w, certificates)
 		if err != nil {
 			return fmt.Errorf("router %s: %w", w.Name, err)
 		}
 		sims = append(sims, s)
+		adviseOnPin(env.stderr, w, s.fingerprint)
 		fmt.Fprintln(env.stdout, s.line)
 	}
 	fmt.Fprintln(env.stdout, "ready")
@@ -65,40 +67,40 @@ func (c simCommand) validate() error {
 	return nil
 }
 
-// wanted are the routers to play.
-func (c simCommand) wanted() ([]vpn.Router, error) {
+// wanted are the routers to play, and where their certificates are kept.
+func (c simCommand) wanted() (routers []vpn.Router, certificates string, err error) {
 	if c.Config == "" {
-		var list []vpn.Router
 		for i := range c.Routers {
-			list = append(list, vpn.Router{Name: fmt.Sprintf("sim%d", i+1)})
+			routers = append(routers, vpn.Router{Name: fmt.Sprintf("sim%d", i+1)})
 		}
-		return list, nil
+		return routers, "", nil
 	}
 	cfg, err := config.Load(c.Config)
 	if err != nil {
 		if len(config.Errors(err)) == 0 {
 			err = usageError{err}
 		}
-		return nil, err
+		return nil, "", err
 	}
 	for _, r := range cfg.Estate.Routers {
 		if host, _, err := net.SplitHostPort(r.Address); err != nil || !loopback(host) {
-			return nil, usageError{fmt.Errorf("router %s: expected a loopback address: a simulated router listens nowhere else", r.Name)}
+			return nil, "", usageError{fmt.Errorf("router %s: expected a loopback address: a simulated router listens nowhere else", r.Name)}
 		}
 	}
-	return cfg.Estate.Routers, nil
+	return cfg.Estate.Routers, filepath.Join(cfg.State, "sim"), nil
 }
 
 // simulated is one running router and the line that tells how to reach it.
 type simulated struct {
-	router  *rossim.Router
-	serving errgroup.Group
-	line    string
+	router      *rossim.Router
+	serving     errgroup.Group
+	line        string
+	fingerprint string
 }
 
 func (s *simulated) close() error { return errors.Join(s.router.Close(), s.serving.Wait()) }
 
-func (c simCommand) start(w vpn.Router) (_ *simulated, err error) {
+func (c simCommand) start(w vpn.Router, certificates string) (_ *simulated, err error) {
 	r, err := rossim.New(rossim.Options{Name: w.Name, Profile: c.Profile, Latency: c.Latency})
 	if err != nil {
 		return nil, err
@@ -113,17 +115,27 @@ func (c simCommand) start(w vpn.Router) (_ *simulated, err error) {
 	if err := r.Set("/user", "admin", schema.Row{"password": password}); err != nil {
 		return nil, err
 	}
-	for _, l := range []vpn.Login{w.Read, w.Write} {
-		if err := addUser(r, l); err != nil {
-			return nil, err
-		}
+	if err := r.Load(map[string][]schema.Row{"/user/group": botGroups()}); err != nil {
+		return nil, err
 	}
-	return s, s.listen(w, password)
+	if err := errors.Join(addUser(r, w.Read, "vpnbot-ro"), addUser(r, w.Write, "vpnbot-rw")); err != nil {
+		return nil, err
+	}
+	return s, s.listen(w, password, certificates)
 }
 
-// addUser adds a login of the configuration, in a group that may do everything:
-// the groups of a real router are not written in it.
-func addUser(r *rossim.Router, l vpn.Login) error {
+// served is why a router stopped serving: not because it was closed, be it
+// before it began.
+func served(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// addUser adds a login of the configuration in the group that the RouterOS script
+// in deploy would give it. The administrator keeps theirs.
+func addUser(r *rossim.Router, l vpn.Login, group string) error {
 	if l.User == "" {
 		return nil
 	}
@@ -131,18 +143,16 @@ func addUser(r *rossim.Router, l vpn.Login) error {
 	if err != nil {
 		return usageError{err}
 	}
-	row := schema.Row{"group": "full", "password": password.Expose()}
 	if l.User == "admin" {
-		return r.Set("/user", "admin", row)
+		return r.Set("/user", "admin", schema.Row{"password": password.Expose()})
 	}
-	row["name"] = l.User
-	_, err = r.Add("/user", row)
+	_, err = r.Add("/user", schema.Row{"name": l.User, "group": group, "password": password.Expose()})
 	return err
 }
 
 // listen serves w's address, plain or over TLS as it says, and the other one at
 // a free port.
-func (s *simulated) listen(w vpn.Router, password string) error {
+func (s *simulated) listen(w vpn.Router, password, certificates string) error {
 	plainAt, tlsAt := "127.0.0.1:0", "127.0.0.1:0"
 	switch {
 	case w.Plain:
@@ -154,16 +164,17 @@ func (s *simulated) listen(w vpn.Router, password string) error {
 	if err != nil {
 		return err
 	}
-	s.serving.Go(func() error { return s.router.Serve(plain) })
-	cert, fingerprint, err := rossim.Certificate("127.0.0.1", "localhost")
+	s.serving.Go(func() error { return served(s.router.Serve(plain)) })
+	cert, fingerprint, err := keptCertificate(certificates, s.router.Name())
 	if err != nil {
 		return err
 	}
+	s.fingerprint = fingerprint
 	secure, err := net.Listen("tcp", tlsAt)
 	if err != nil {
 		return err
 	}
-	s.serving.Go(func() error { return s.router.ServeTLS(secure, cert) })
+	s.serving.Go(func() error { return served(s.router.ServeTLS(secure, cert)) })
 	s.line = strings.Join([]string{
 		s.router.Name(), plain.Addr().String(), "admin", password, secure.Addr().String(), fingerprint,
 	}, " ")
