@@ -16,6 +16,7 @@ import (
 
 	"vpnbot/chat/slacksim"
 	"vpnbot/config"
+	"vpnbot/ros/rossim"
 )
 
 type demoCommand struct {
@@ -60,6 +61,7 @@ type demo struct {
 	network
 	dir      string
 	routers  []*office
+	internet *rossim.Internet
 	slack    *slacksim.Server
 	url      string
 	serving  errgroup.Group
@@ -100,6 +102,9 @@ func newDemo(n network, dir, listen string) (_ *demo, err error) {
 		}
 		d.routers = append(d.routers, o)
 	}
+	if err := d.joinUp(); err != nil {
+		return nil, err
+	}
 	return d, d.configure()
 }
 
@@ -138,6 +143,9 @@ func (d *demo) together(ctx context.Context, s *system, stdout io.Writer, log *s
 // close ends everything that newDemo began.
 func (d *demo) close() error {
 	var errs []error
+	if d.internet != nil {
+		errs = append(errs, d.internet.Close())
+	}
 	for _, o := range d.routers {
 		errs = append(errs, o.close())
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vpnbot/change"
-	"vpnbot/ros/rossim"
 	"vpnbot/store"
 )
 
@@ -41,24 +40,12 @@ func (d *demo) clients(ctx context.Context, ledger *store.Store, log *slog.Logge
 	}
 }
 
-// dialIn plays the owner's computer. It knows the password from the router itself:
-// only the owner was shown it.
+// dialIn plays the owner's computer, somewhere on the Internet.
 func (d *demo) dialIn(c change.Credentials) error {
-	for _, o := range d.routers {
-		if o.Name != c.Site {
-			continue
-		}
-		client := rossim.DialIn{Account: c.Account, CallerID: "198.51.100.180"}
-		for _, row := range o.router.Rows("/interface/l2tp-server/server") {
-			client.PSK = row["ipsec-secret"]
-		}
-		for _, row := range o.router.Rows("/ppp/secret") {
-			if row["name"] == c.Account {
-				client.Password = row["password"]
-			}
-		}
-		_, err := o.router.Connect(client)
-		return err
+	o := d.office(c.Site)
+	if o == nil {
+		return fmt.Errorf("site %s has no router here", c.Site)
 	}
-	return fmt.Errorf("site %s has no router here", c.Site)
+	_, err := o.router.Connect(o.client(c.Account, "198.51.100.180"))
+	return err
 }

@@ -19,7 +19,7 @@ type demoSite struct {
 	Name, Alias, Router string
 	LAN                 string // the first three numbers
 	WAN                 string
-	Accounts            []schema.Row
+	Accounts            []schema.Row      // of the dial-in server; none: no server
 	Live                map[string]string // account to the client's public address
 }
 
@@ -43,6 +43,7 @@ func demoSites() []demoSite {
 			},
 			Live: map[string]string{"kuo-mf": "203.0.113.150"},
 		},
+		{Name: "taichung", Alias: "台中", Router: "gw-taichung", LAN: "192.168.99", WAN: "192.0.2.30"},
 	}
 }
 
@@ -87,39 +88,68 @@ func (o *office) serve(n network, address string) error {
 func (o *office) close() error { return errors.Join(o.router.Close(), o.serving.Wait()) }
 
 // furnish sets the router up as an administrator did years ago, with the bot's
-// users added, and lets some people dial in.
+// users added.
 func (o *office) furnish(dir string) error {
+	if err := o.botUsers(dir); err != nil {
+		return err
+	}
+	err := o.router.Load(map[string][]schema.Row{"/ip/address": {
+		{"address": o.WAN + "/24", "interface": "ether1", "comment": "WAN"},
+		{"address": o.LAN + ".1/24", "interface": "ether2", "comment": "LAN"},
+	}})
+	if err == nil && len(o.Accounts) > 0 {
+		err = o.dialInServer(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("filling in the router: %w", err)
+	}
+	return nil
+}
+
+// dialInServer sets up what people dial in to.
+func (o *office) dialInServer(dir string) error {
 	psk, err := keep(dir, o.Name+".psk", rand.Text)
 	if err != nil {
 		return err
 	}
-	if err := o.botUsers(dir); err != nil {
-		return err
-	}
-	passwords := map[string]string{}
 	for _, a := range o.Accounts {
-		passwords[a["name"]] = rand.Text()
-		a["service"], a["profile"], a["password"] = "l2tp", "vpn-users", passwords[a["name"]]
+		a["service"], a["profile"], a["password"] = "l2tp", "vpn-users", rand.Text()
 	}
-	err = o.router.Load(map[string][]schema.Row{
-		"/ip/address": {
-			{"address": o.WAN + "/24", "interface": "ether1", "comment": "WAN"},
-			{"address": o.LAN + ".1/24", "interface": "ether2", "comment": "LAN"},
-		},
+	return o.router.Load(map[string][]schema.Row{
 		"/interface/l2tp-server/server": {{"enabled": "yes", "use-ipsec": "required", "authentication": "mschap2", "default-profile": "vpn-users", "ipsec-secret": psk}},
 		"/ip/pool":                      {{"name": "vpn-pool", "ranges": o.LAN + ".200-" + o.LAN + ".220"}},
 		"/ppp/profile":                  {{"name": "vpn-users", "local-address": o.LAN + ".1", "remote-address": "vpn-pool"}},
 		"/ppp/secret":                   o.Accounts,
 	})
-	if err != nil {
-		return fmt.Errorf("filling in the router: %w", err)
+}
+
+// letIn lets some people dial in, and everybody out: the rule that hides the LAN
+// stands below the rules of the tunnels.
+func (o *office) letIn() error {
+	if _, err := o.router.Add("/ip/firewall/nat", schema.Row{"chain": "srcnat", "action": "masquerade", "out-interface": "ether1"}); err != nil {
+		return fmt.Errorf("hiding the LAN of %s: %w", o.Name, err)
 	}
 	for account, from := range o.Live {
-		if _, err := o.router.Connect(rossim.DialIn{Account: account, Password: passwords[account], PSK: psk, CallerID: from}); err != nil {
+		if _, err := o.router.Connect(o.client(account, from)); err != nil {
 			return fmt.Errorf("letting %s dial in: %w", account, err)
 		}
 	}
 	return nil
+}
+
+// client is a computer with an account's credentials. It knows the password from
+// the router itself: only the owner was shown it.
+func (o *office) client(account, from string) rossim.DialIn {
+	c := rossim.DialIn{Account: account, CallerID: from}
+	for _, row := range o.router.Rows("/interface/l2tp-server/server") {
+		c.PSK = row["ipsec-secret"]
+	}
+	for _, row := range o.router.Rows("/ppp/secret") {
+		if row["name"] == account {
+			c.Password = row["password"]
+		}
+	}
+	return c
 }
 
 // botUsers adds the groups and users that the RouterOS script in deploy adds.

@@ -21,8 +21,8 @@ import (
 //go:embed demo/vpnbot.yaml
 var demoConfig string
 
-//go:embed demo/dialin.yaml
-var demoDialIn []byte
+//go:embed demo/definitions.yaml
+var demoDefinitions []byte
 
 // slackTokens are what the bot shows to the stand-in.
 type slackTokens struct{ bot, app string }
@@ -92,9 +92,9 @@ func (d *demo) define(ctx context.Context, s *system) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "dialin.yaml")
-	if err := os.WriteFile(path, demoDialIn, 0o600); err != nil {
+	path := filepath.Join(dir, "definitions.yaml")
+	if err := os.WriteFile(path, demoDefinitions, 0o600); err != nil {
 		return err
 	}
-	return s.take(ctx, order{Do: orderImport, File: path, Data: demoDialIn, UID: os.Getuid()}, io.Discard)
+	return s.take(ctx, order{Do: orderImport, File: path, Data: demoDefinitions, UID: os.Getuid()}, io.Discard)
 }

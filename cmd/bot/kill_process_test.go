@@ -242,7 +242,9 @@ func (h *chase) work(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		h.all = append(h.all, newPeople(h.demo, fmt.Sprintf("kill-%02d", len(h.all)+1), 3*time.Second))
+		p := newPeople(h.demo, fmt.Sprintf("kill-%02d", len(h.all)+1), 3*time.Second)
+		p.trusting = len(h.all)%2 == 0
+		h.all = append(h.all, p)
 	}
 }
 
@@ -333,7 +335,7 @@ func TestKill_Process(t *testing.T) {
 			t.Log(h.log.String())
 		}
 	})
-	file := write(t, filepath.Join(d.dir, "dialin.yaml"), string(demoDialIn))
+	file := write(t, filepath.Join(d.dir, "dialin.yaml"), string(demoDefinitions))
 	expect(t, done, "hq", "import", "--config", d.configFile(), file)
 	struck := map[string]int{}
 	for range kills {

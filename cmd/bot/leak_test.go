@@ -97,8 +97,8 @@ func (l *leak) plantAll() {
 			l.secret.plant("secret "+f.Name()+" as bytes", string(key))
 		}
 	}
-	if len(files) != 10 {
-		l.t.Errorf("the demo has %d secret files, want 10", len(files))
+	if len(files) != 14 {
+		l.t.Errorf("the demo has %d secret files, want 14", len(files))
 	}
 	for _, o := range l.routers {
 		for _, row := range o.router.Rows("/ppp/secret") {

@@ -19,6 +19,7 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/config"
+	"vpnbot/ros/rossim"
 
 	"vpnbot/store"
 )
@@ -222,8 +223,9 @@ func (w *world) copy(ledger func(io.Writer) error) *world {
 	if err := errors.Join(ledger(f), f.Close()); err != nil {
 		w.t.Fatal(err)
 	}
+	d.internet = w.internet.Clone()
 	for _, o := range w.routers {
-		d.routers = append(d.routers, o.copy())
+		d.routers = append(d.routers, o.copy(d.internet.Router(o.Router)))
 	}
 	twin.serve()
 	return twin
@@ -245,8 +247,8 @@ func (w *world) serve() {
 	}
 }
 
-func (o *office) copy() *office {
-	twin := &office{demoSite: o.demoSite, Address: o.Address, Fingerprint: o.Fingerprint, cert: o.cert, router: o.router.Clone()}
+func (o *office) copy(router *rossim.Router) *office {
+	twin := &office{demoSite: o.demoSite, Address: o.Address, Fingerprint: o.Fingerprint, cert: o.cert, router: router}
 	twin.Live = maps.Clone(o.Live)
 	return twin
 }
