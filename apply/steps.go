@@ -159,18 +159,37 @@ func believe(step change.Step, number int64, snap change.Snapshot) belief {
 			seen = foreign
 			continue
 		}
-		for name, want := range step.After {
-			have := row[name]
-			if name == "comment" {
-				have = change.Unmarked(have)
-			}
-			if !menu.Same(name, have, want) {
-				return altered
-			}
+		if holds(menu, step, row) {
+			return ours
 		}
-		return ours
+		return altered
 	}
 	return seen
+}
+
+// holds tells whether an added row is what the plan says and nothing besides:
+// what the plan does not name must be as RouterOS leaves it, so that no
+// caller-id stands there that nobody approved.
+func holds(menu schema.Menu, step change.Step, row schema.Row) bool {
+	for name, want := range step.After {
+		have := row[name]
+		if name == "comment" {
+			have = change.Unmarked(have)
+		}
+		if !menu.Same(name, have, want) {
+			return false
+		}
+	}
+	for name, have := range menu.Stable(row) {
+		a, known := menu.Attr(name)
+		if _, planned := step.After[name]; planned || !known || a.ReadOnly || name == "comment" {
+			continue
+		}
+		if !menu.Same(name, have, a.Default) {
+			return false
+		}
+	}
+	return true
 }
 
 func rowName(step change.Step) string {
