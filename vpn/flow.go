@@ -151,25 +151,42 @@ const (
 )
 
 // direction judges by the newest looks with enough packets, so that a line that
-// broke a minute ago does not live on what it carried before.
-func (t traffic) direction(i int) (direction, Flow) {
-	var recent Flow
-	for _, f := range t.steps[i] {
+// broke a minute ago does not live on what it carried before. It looks back over
+// at most steps of them, and returns over how many it did.
+func (t traffic) direction(i, steps int) (d direction, recent Flow, used int) {
+	for _, f := range t.steps[i][:steps] {
+		used++
 		recent.Sent += f.Sent
 		recent.Received += f.Received
 		if recent.Sent < enoughPackets {
 			continue
 		}
 		if recent.Received*lossOf <= recent.Sent {
-			return lostWay, recent
+			return lostWay, recent, used
 		}
-		return deliveredWay, recent
+		return deliveredWay, recent, used
 	}
 	switch {
 	case recent.Received > 0:
-		return deliveredWay, recent
+		return deliveredWay, recent, used
 	case recent.Sent > 0:
-		return unclearWay, recent
+		return unclearWay, recent, used
 	}
-	return silentWay, recent
+	return silentWay, recent, used
+}
+
+// directions judges both. Beside one that is dead only what the other carried in
+// the same time counts.
+func (t traffic) directions() (d [2]direction, recent [2]Flow) {
+	for i := range d {
+		var used int
+		if d[i], recent[i], used = t.direction(i, len(t.steps[i])); d[i] != lostWay {
+			continue
+		}
+		d[1-i], recent[1-i], _ = t.direction(1-i, used)
+		if d[1-i] != lostWay {
+			return d, recent
+		}
+	}
+	return d, recent
 }

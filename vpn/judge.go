@@ -164,9 +164,9 @@ func agreed(views [2]*view, j *Judged) (Verdict, change.Text) {
 	}
 	j.Flows, j.Window = t.flows, t.window
 	var ways [2]way
+	d, recent := t.directions()
 	for i := range ways {
-		d, recent := t.direction(i)
-		ways[i] = way{d, recent, views[i].Router, views[1-i].Router, t.flows[i]}
+		ways[i] = way{d[i], recent[i], views[i].Router, views[1-i].Router, t.flows[i]}
 	}
 	slices.SortStableFunc(ways[:], func(a, b way) int {
 		return cmp.Or(-cmp.Compare(a.direction, b.direction), cmp.Compare(a.from, b.from))
