@@ -49,16 +49,22 @@ func (s *Server) Forge(ctx context.Context, user, channel, actionID, value strin
 }
 
 // ForgeSubmit delivers the submission of a modal that the app never opened, with
-// these private metadata.
-func (s *Server) ForgeSubmit(ctx context.Context, user, callbackID, metadata string) error {
+// these private metadata and what its text inputs hold by block ID. The action ID
+// of each is "value".
+func (s *Server) ForgeSubmit(ctx context.Context, user, callbackID, metadata string, inputs map[string]string) error {
+	var blocks []Block
+	for id := range inputs {
+		input := map[string]any{"type": "plain_text_input", "action_id": "value"}
+		blocks = append(blocks, Block{"type": "input", "block_id": id, "element": input})
+	}
 	return s.forge(ctx, user, func(st *state, _ *socket, u User) (envelope, error) {
 		raw := map[string]any{
 			"type": "modal", "callback_id": callbackID, "private_metadata": metadata,
 			"title": map[string]any{"type": "plain_text", "text": "Go"}, "submit": map[string]any{"type": "plain_text", "text": "Go"},
 		}
-		v := st.newView(user, raw, nil)
+		v := st.newView(user, raw, blocks)
 		w := s.common(st, "view_submission", u, v.ID, time.Now())
-		w["view"], w["hash"], w["response_urls"] = v.wire(&s.opts, nil), v.Hash, []any{}
+		w["view"], w["hash"], w["response_urls"] = v.wire(&s.opts, Enter(inputs).state(blocks)), v.Hash, []any{}
 		return envelope{ID: uuid(), Type: "interactive", AcceptsAnswer: true, Payload: w}, nil
 	})
 }

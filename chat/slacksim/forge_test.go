@@ -50,11 +50,12 @@ func TestForge(t *testing.T) {
 	if err := s.Forge(t.Context(), "UEXT", "COPS", "approve", "x"); !errors.Is(err, slacksim.ErrNotThere) {
 		t.Errorf("in a channel out of reach: got %v", err)
 	}
-	if err := s.ForgeSubmit(t.Context(), "UOP", "approve", `{"a":"approve"}`); err != nil {
+	if err := s.ForgeSubmit(t.Context(), "UOP", "approve", `{"a":"approve"}`, map[string]string{"reason": "because"}); err != nil {
 		t.Fatal(err)
 	}
 	form := <-got
-	if form.call.Type != slack.InteractionTypeViewSubmission || form.call.View.PrivateMetadata != `{"a":"approve"}` || form.call.User.ID != "UOP" {
+	if form.call.Type != slack.InteractionTypeViewSubmission || form.call.View.PrivateMetadata != `{"a":"approve"}` || form.call.User.ID != "UOP" ||
+		form.call.View.State.Values["reason"]["value"].Value != "because" {
 		t.Errorf("forged form: got %+v", form.call.View)
 	}
 }

@@ -164,7 +164,7 @@ func (p *scene) atSlack(_ bool, args []string) {
 		meta, err := json.Marshal(map[string]string{"a": args[2], "v": p.expand(args[3]), "c": room(user)})
 		p.ts.Check(err)
 		p.acts(user)
-		p.verdict(false, p.slack.ForgeSubmit(ctx, user, args[2], string(meta)))
+		p.verdict(false, p.slack.ForgeSubmit(ctx, user, args[2], string(meta), nil))
 	default:
 		p.ts.Fatalf("Slack cannot %q", args)
 	}
