@@ -42,13 +42,13 @@ type Config struct {
 }
 
 // Slack is how the workspace is reached. A token without a reference is read
-// from the environment: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET.
+// from the environment: SLACK_BOT_TOKEN, SLACK_APP_TOKEN. A signing secret, there
+// or here, is accepted and not used.
 type Slack struct {
-	Team          string
-	API           string // base URL, ends in "/"; "" for Slack's own
-	BotToken      secret.Source
-	AppToken      secret.Source
-	SigningSecret secret.Source
+	Team     string
+	API      string // base URL, ends in "/"; "" for Slack's own
+	BotToken secret.Source
+	AppToken secret.Source
 }
 
 // Secrets are the bot's own keys, each 32 bytes written as 64 hexadecimal digits.

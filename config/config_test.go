@@ -229,6 +229,7 @@ func TestParse_Warnings(t *testing.T) {
 		{"one approver", "role: approver\n    language: en", "role: operator\n    language: en", "name a second approver"},
 		{"rule asks too much", "count: 1 ", "count: 2 \n    # ", "asks for 2 approvals"},
 		{"overlap", "lan: [192.168.88.0/24]", "lan: [192.168.0.0/16]", "overlaps with a network of hq"},
+		{"signing secret", "  bot-token:", "  signing-secret: env:X\n  bot-token:", "is not used"},
 		{"no witness", "  webhook: credential:witness-webhook\n", "", "no witness"},
 	}
 	for _, tt := range tests {

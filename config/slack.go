@@ -23,9 +23,10 @@ func (c *Config) readSlack(v value) {
 	}
 	c.Slack = Slack{
 		Team: team, API: f["api"].apiURL(),
-		BotToken:      f["bot-token"].source(false),
-		AppToken:      f["app-token"].source(false),
-		SigningSecret: f["signing-secret"].source(false),
+		BotToken: f["bot-token"].source(false), AppToken: f["app-token"].source(false),
+	}
+	if f["signing-secret"].source(false) != "" {
+		c.doc.warnAt(f["signing-secret"].path, "is not used: in Socket Mode Slack signs nothing, and the bot answers no HTTP requests")
 	}
 }
 
