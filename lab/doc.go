@@ -31,7 +31,8 @@
 //	                                    narrowed                          what is asked is loaded as such a selector
 //	transport mode                      not in user space                 the manual and RFC 3948: not played, CannotTell
 //	transport against tunnel in IKEv2   falls back to tunnel mode         RFC 7296, 1.3.1; not played, CannotTell
-//	lifetimes, proposal-check           never compared                    the manual, Profiles: claim, exact, obey, strict
+//	lifetimes, proposal-check           never compared                    the manual, Profiles: claim, exact, obey, strict; the
+//	                                                                      initiator's lifetimes are what an outcome says
 //	NAT traversal                       always on                         the manual, Profiles, nat-traversal
 //	level                               unknown                           the manual, Policies
 //	PFS of the first child in IKEv2     seen at its first rekeying        RFC 7296, 1.2: the lab rekeys each child once

@@ -23,3 +23,8 @@ func Dir(l *Lab) string { return l.dir }
 func PIDs(l *Lab) []int {
 	return []int{l.sites[0].daemon.cmd.Process.Pid, l.sites[1].daemon.cmd.Process.Pid}
 }
+
+// Asked tells whether the responder's daemon has refused an attempt.
+func Asked(l *Lab) bool {
+	return logged(l.sites[1].daemon.since(0), cannotDecrypt)
+}

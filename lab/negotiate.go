@@ -39,11 +39,24 @@ func (l *Lab) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, 
 	if u := s.impossible(); u != nil {
 		return cannotTell(u), nil
 	}
-	if err := l.load(ctx, s); err != nil {
-		return schema.Outcome{}, fmt.Errorf("telling the daemons: %w", err)
+	for range patience {
+		if err := l.load(ctx, s); err != nil {
+			return schema.Outcome{}, fmt.Errorf("telling the daemons: %w", err)
+		}
+		out, err := l.play(ctx, s)
+		if !errors.Is(err, errSlow) {
+			return out, err
+		}
 	}
-	return l.play(ctx, s, a.Rekey && s.initiator.exchange == "ike2")
+	return schema.Outcome{}, errSlow
 }
+
+// errSlow means that the initiator gave up although the responder had heard it:
+// the machine is too busy, and nothing is known.
+var errSlow = errors.New("the responder was heard too late")
+
+// patience is how often an attempt is played on a machine that is too busy.
+const patience = 4
 
 func cannotTell(u *unknown) schema.Outcome {
 	return schema.Outcome{Verdict: schema.CannotTell, Unknown: []schema.Fault{{
@@ -99,9 +112,9 @@ func (l *Lab) forget(ctx context.Context) error {
 	return nil
 }
 
-// play initiates each policy in turn, replaces what came up when rekey is set,
-// and reads the outcome.
-func (l *Lab) play(ctx context.Context, s setup, rekey bool) (schema.Outcome, error) {
+// play initiates each policy in turn, replaces what came up when the attempt
+// asks about that, and reads the outcome.
+func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
 	var out schema.Outcome
 	names := []string{""} // without a policy phase 1 alone
 	if len(s.initiator.children) > 0 {
@@ -112,7 +125,7 @@ func (l *Lab) play(ctx context.Context, s setup, rekey bool) (schema.Outcome, er
 	}
 	for _, name := range names {
 		up, err := l.initiate(ctx, s.initiator.name, name)
-		if up && rekey && name != "" {
+		if up && s.rekeys() && name != "" {
 			up, err = l.rekey(ctx, s.initiator.name, name)
 		}
 		if err != nil {
@@ -181,9 +194,13 @@ func (l *Lab) rekey(ctx context.Context, connection, child string) (bool, error)
 
 // fault reads from the logs why the child did not come up.
 func (l *Lab) fault(s setup, name string) (schema.Fault, error) {
-	f, ok := diagnose(l.sites[0].daemon.since(0), l.sites[1].daemon.since(0))
+	caller, answerer := l.sites[0].daemon.since(0), l.sites[1].daemon.since(0)
+	f, ok := diagnose(caller, answerer)
 	if !ok {
-		return f, fmt.Errorf("no reason found in the daemons' logs: %q %q", l.sites[0].daemon.since(0), l.sites[1].daemon.since(0))
+		return f, fmt.Errorf("no reason found in the daemons' logs: %q %q", caller, answerer)
+	}
+	if f.Stage == schema.StageReach && logged(answerer, "is initiating") {
+		return f, errSlow
 	}
 	f.InitiatorRow = schema.RowRef{Menu: menuPeer, ID: s.initiator.peer[schema.ID]}
 	for _, k := range s.initiator.children {
@@ -197,9 +214,12 @@ func (l *Lab) fault(s setup, name string) (schema.Fault, error) {
 // read adds to an outcome what is up. The last message of an exchange may still
 // be on its way to the responder, so it gets a moment.
 func (l *Lab) read(ctx context.Context, s setup, out schema.Outcome) (schema.Outcome, error) {
-	out.Verdict = schema.Disagree
-	if len(out.Faults) == 0 {
-		out.Verdict = schema.Agree
+	out.Verdict = schema.Agree
+	if len(out.Faults) > 0 {
+		out.Verdict = schema.Disagree
+	}
+	if len(out.Faults) == 0 || out.Faults[0].Stage != schema.StageReach && out.Faults[0].Stage != schema.StagePeer {
+		out.Answered = s.answering()
 	}
 	for deadline := time.Now().Add(settleTimeout); ; {
 		var whole bool
@@ -222,6 +242,20 @@ func (l *Lab) read(ctx context.Context, s setup, out schema.Outcome) (schema.Out
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
+}
+
+// rekeys tells whether the attempt is about SAs that replace the first: IKEv1
+// treats those as it treats the first.
+func (s setup) rekeys() bool { return s.Rekey && s.initiator.exchange == "ike2" }
+
+// answering is the peer that answers, by the rule that the translation follows.
+func (s setup) answering() schema.RowRef {
+	for _, c := range s.responder {
+		if c.exchange == s.initiator.exchange && fits(s.Attempt, c.peer) {
+			return schema.RowRef{Menu: menuPeer, ID: c.peer[schema.ID]}
+		}
+	}
+	return schema.RowRef{}
 }
 
 // settleTimeout is how long both ends may differ about what is up.
@@ -269,7 +303,9 @@ func (s setup) agreed(mine message, theirs heldSA) (p *schema.Phase1, all []sche
 		Exchange:   s.initiator.exchange,
 		Encryption: cipherName(mine, false),
 		Hash:       hashName(mine.text("integ-alg")), DHGroup: groupName(mine.text("dh-group")),
-		Peer: in.peer[schema.ID], Identity: in.identity[schema.ID], OwnIdentity: s.initiator.identity[schema.ID],
+		LifetimeText: s.initiator.lifetime,
+		NATTraversal: s.Initiator.Local != s.Initiator.Seen,
+		Peer:         in.peer[schema.ID], Identity: in.identity[schema.ID], OwnIdentity: s.initiator.identity[schema.ID],
 	}
 	for _, k := range s.initiator.children {
 		mine, ok := installed(mine, func(m message) bool { return m.text("name") == k.name })
@@ -284,7 +320,8 @@ func (s setup) agreed(mine message, theirs heldSA) (p *schema.Phase1, all []sche
 		q := schema.Phase2{
 			InitiatorPolicy: k.policy[schema.ID], Tunnel: mine.text("mode") == "TUNNEL", Protocol: k.protocol,
 			Encryption: cipherName(mine, true), Auth: hashName(mine.text("integ-alg")), PFSGroup: groupName(mine.text("dh-group")),
-			Source: selected(mine, "local-ts"), Destination: selected(mine, "remote-ts"),
+			LifetimeText: k.lifetime,
+			Source:       selected(mine, "local-ts"), Destination: selected(mine, "remote-ts"),
 		}
 		for _, r := range in.children {
 			if r.name == theirs.text("name") {

@@ -96,7 +96,7 @@ func (l *Lab) connectSites(s setup) error {
 
 // Ping sends an echo request from a host behind the initiator, with a source in
 // from, to a host behind the responder in to. It returns nil on the first
-// answer, and an error when none came within the time that ctx leaves.
+// answer, and an error when none came before ctx ended, which it waits for.
 func (l *Lab) Ping(ctx context.Context, from, to netip.Prefix) error {
 	router, source := ends(from)
 	_, target := ends(to)
@@ -117,14 +117,12 @@ func (l *Lab) Ping(ctx context.Context, from, to netip.Prefix) error {
 	defer context.AfterFunc(ctx, closing)()
 	id := uint16(time.Now().UnixNano()) // a flow of its own for address translation
 	for n := uint16(1); ctx.Err() == nil; n++ {
-		if _, err := conn.WriteTo(echo(id, n), &net.IPAddr{IP: target.AsSlice()}); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("pinging %s from %s: %w", target, source, err)
-		}
+		_, err = conn.WriteTo(echo(id, n), &net.IPAddr{IP: target.AsSlice()})
 		if answered(conn, id) {
 			return nil
 		}
 	}
-	return fmt.Errorf("pinging %s from %s: %w", target, source, ctx.Err())
+	return fmt.Errorf("pinging %s from %s: %w", target, source, errors.Join(ctx.Err(), err))
 }
 
 // answered waits a little for an echo reply with id.

@@ -21,6 +21,7 @@ type connection struct {
 	key      string
 	owners   []string
 	ike      []string
+	lifetime string
 	children []child
 }
 
@@ -32,6 +33,7 @@ type child struct {
 	mode     string
 	protocol string
 	esp      []string
+	lifetime string
 }
 
 // message is the connection for load-conn.
@@ -96,6 +98,7 @@ func connect(p schema.Party, peer schema.Row, name string) (connection, error) {
 	if !ok {
 		return c, &unknown{menuPeer, peer[schema.ID], "profile", peer["profile"]}
 	}
+	c.lifetime = or(profile, "lifetime", "1d")
 	var err error
 	if c.ike, err = phase1Proposals(profile, c.exchange); err != nil {
 		return c, err
@@ -161,6 +164,7 @@ func newChild(p schema.Party, policy schema.Row, name string) (child, error) {
 	if !ok {
 		return k, &unknown{menuPolicy, policy[schema.ID], "proposal", policy["proposal"]}
 	}
+	k.lifetime = or(proposal, "lifetime", "30m")
 	var err error
 	k.esp, err = phase2Proposals(proposal, k.protocol)
 	return k, err
