@@ -96,7 +96,7 @@ func (in *Internet) addChildFrom(k *ike, first int, p2 schema.Phase2, old *child
 		in.installSAs(k, c, e, fmt.Sprint(schema.FormatDuration(soft), "/", schema.FormatDuration(hard)))
 	}
 	k.kids = append(k.kids, c)
-	in.count(k)
+	in.countSAs(k)
 }
 
 // installSAs writes the two rows of one end.
@@ -192,7 +192,7 @@ func (in *Internet) dropChildEnd(k *ike, c *child, e int) {
 	if (c.ends[0].gone || k.ends[0].node < 0) && (c.ends[1].gone || k.ends[1].node < 0) {
 		k.kids = slices.DeleteFunc(k.kids, func(o *child) bool { return o == c })
 	}
-	in.count(k)
+	in.countSAs(k)
 }
 
 // dropChild ends a pair of SAs at both ends: its time is up, or one end says
@@ -208,8 +208,8 @@ func (in *Internet) dropChild(k *ike, c *child) {
 	in.touch(k)
 }
 
-// count writes into a phase 1's rows how many SAs it has.
-func (in *Internet) count(k *ike) {
+// countSAs writes into a phase 1's rows how many SAs it has.
+func (in *Internet) countSAs(k *ike) {
 	for e, end := range k.ends {
 		if end.node < 0 || end.gone {
 			continue

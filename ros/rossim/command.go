@@ -75,6 +75,8 @@ func (c *conn) command(k call, m *menu, command string) bool {
 		c.find(k, m)
 	case "listen":
 		c.listen(k, m, false)
+	case "ping":
+		c.ping(k)
 	case "debug", "error", "info", "warning":
 		c.note(k, command)
 	case "reboot", "shutdown":

@@ -175,7 +175,7 @@ func (in *Internet) drain() {
 // changed looks at a router's rows anew: what they show, and what the router
 // wants to have up.
 func (in *Internet) changed(n *node) {
-	in.stale = true
+	in.stale, n.known = true, false
 	in.review(n)
 	in.plan(slices.Index(in.nodes, n))
 }

@@ -212,7 +212,7 @@ func (in *Internet) dropEnd(k *ike, e int, how string) {
 	if end.gone {
 		return
 	}
-	end.gone = true
+	end.gone, end.dead = true, time.Time{}
 	if end.node >= 0 {
 		in.tellDown(k, e, how)
 		in.removeState(in.nodes[end.node], "/ip/ipsec/active-peers", end.row)

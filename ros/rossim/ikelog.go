@@ -130,7 +130,8 @@ func ike1Lines(f schema.Fault, o *opening) (theirs, ours []line) {
 			respond, rejected,
 			{ipsecError, "no suitable proposal found."},
 			{ipsecError, from + " failed to get valid proposal."},
-			{ipsecError, from + " failed to pre-process ph1 packet (side: 1, status 1)."}, failed,
+			{ipsecError, from + " failed to pre-process ph1 packet (side: 1, status 1)."},
+			failed,
 		}, nil
 	case schema.StageAuth:
 		if f.Code == schema.FaultKey {

@@ -64,6 +64,7 @@ type world struct {
 	flows    []*flow
 	conns    []*connection
 	closings []closing
+	turned   []gauge   // meters that flows turn
 	clock    time.Time // the moment that is being played
 	dice     uint64
 	ids      uint64
@@ -78,6 +79,8 @@ type node struct {
 	gen   uint64    // rows that negotiation reads have changed so often
 	up    time.Time // IKE runs from here on
 	tries []*try
+	nets  []network // what networks remembers
+	known bool      // nets is up to date
 }
 
 // Place is where a router is attached.

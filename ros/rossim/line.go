@@ -143,13 +143,9 @@ func (in *Internet) doors(n *node) []door {
 
 // own returns the addresses in a router's enabled rows.
 func (in *Internet) own(n *node) []netip.Addr {
-	n.r.mu.Lock()
-	defer n.r.mu.Unlock()
 	var addrs []netip.Addr
-	for _, rec := range n.r.st.tables["/ip/address"] {
-		if p, ok := n.r.st.addressOf(rec); ok {
-			addrs = append(addrs, p.Addr())
-		}
+	for _, net := range in.networks(n) {
+		addrs = append(addrs, net.prefix.Addr())
 	}
 	return addrs
 }

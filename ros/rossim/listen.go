@@ -149,6 +149,11 @@ func (c *conn) stop(tag string) *follow {
 		return nil
 	}
 	delete(c.running, tag)
+	select {
+	case <-f.ended: // a ping that was over
+		return nil
+	default:
+	}
 	close(f.stop)
 	<-f.ended
 	return f

@@ -57,8 +57,12 @@ func (s Switches) filled() Switches {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&s.StartAfter, time.Second}, {&s.BootTime, 10 * time.Second}, {&s.Retransmit, 10 * time.Second},
-		{&s.TimeUp, time.Minute}, {&s.RetryAfter, 10 * time.Second}, {&s.KeepaliveEnds, 30 * time.Second},
+		{&s.StartAfter, time.Second},
+		{&s.BootTime, 10 * time.Second},
+		{&s.Retransmit, 10 * time.Second},
+		{&s.TimeUp, time.Minute},
+		{&s.RetryAfter, 10 * time.Second},
+		{&s.KeepaliveEnds, 30 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -141,6 +141,8 @@ func need(m *menu, command string) []string {
 		return []string{"read"}
 	case "reboot", "shutdown":
 		return []string{"reboot"}
+	case "ping":
+		return []string{"test"}
 	}
 	if m.path == "/user" || strings.HasPrefix(m.path, "/user/") {
 		return []string{"write", "policy"}
