@@ -2,10 +2,8 @@ package chat
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/slack-go/slack"
-	"golang.org/x/text/width"
 
 	"vpnbot/change"
 	"vpnbot/commands"
@@ -23,7 +21,7 @@ func (p *canvas) table(t commands.Table) {
 		return
 	}
 	if p.place == inModal || p.tables > 0 || len(t.Head) > maxTableColumns {
-		p.code(grid(rows))
+		p.code(strings.Join(commands.Grid(rows, escape), "\n"))
 		return
 	}
 	p.tables++
@@ -75,41 +73,4 @@ func (p *canvas) cells(texts []change.Text) []string {
 		}
 	}
 	return cells
-}
-
-// grid is rows as text in aligned columns, escaped.
-func grid(rows [][]string) string {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], columns(cell))
-		}
-	}
-	var lines []string
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(escape(cell) + strings.Repeat(" ", widths[i]-columns(cell)+2))
-		}
-		lines = append(lines, strings.TrimRight(line.String(), " "))
-	}
-	return strings.Join(lines, "\n")
-}
-
-// columns is how wide s is: Chinese characters take two columns.
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		switch k := width.LookupRune(r).Kind(); {
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		case k == width.EastAsianWide || k == width.EastAsianFullwidth:
-			n += 2
-		default:
-			n++
-		}
-	}
-	return n
 }

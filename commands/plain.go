@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/width"
-
 	"vpnbot/change"
 )
 
@@ -108,40 +106,10 @@ func (p *plain) cells(texts []change.Text) []string {
 	return cells
 }
 
-// grid writes rows with aligned columns.
 func (p *plain) grid(rows [][]string) {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], columns(cell))
-		}
+	for _, line := range Grid(rows, func(cell string) string { return cell }) {
+		p.line(line)
 	}
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(cell + strings.Repeat(" ", widths[i]-columns(cell)+2))
-		}
-		p.line(line.String())
-	}
-}
-
-// columns is how many columns of a terminal s takes: two for East Asian wide
-// characters, none for combining ones.
-func columns(s string) int {
-	n := 0
-	for _, r := range s {
-		switch k := width.LookupRune(r).Kind(); {
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		case k == width.EastAsianWide || k == width.EastAsianFullwidth:
-			n += 2
-		default:
-			n++
-		}
-	}
-	return n
 }
 
 func (p *plain) diff(d *Diff) {
