@@ -86,6 +86,13 @@ func TestEstate_Problems(t *testing.T) {
 		{"WAN address", func(e *vpn.Estate) { e.Sites[0].WANs[0].Dynamic = false }, "sites.hq.wan.0.address"},
 		{"WAN NAT", func(e *vpn.Estate) { e.Sites[0].WANs[0].NAT = "some" }, "sites.hq.wan.0.nat"},
 		{"WAN role", func(e *vpn.Estate) { e.Sites[0].WANs[0].Role = "boss" }, "sites.hq.wan.0.role"},
+		{"dynamic WAN that responds", func(e *vpn.Estate) { e.Sites[0].WANs[0].Role = vpn.Respond }, "sites.hq.wan.0.role"},
+		{"interface twice", func(e *vpn.Estate) { e.Sites[0].WANs = append(e.Sites[0].WANs, e.Sites[0].WANs[0]) }, "sites.hq.wan.1.interface"},
+		{"address of another WAN", func(e *vpn.Estate) {
+			w := vpn.WAN{Interface: "ether9", Address: netip.MustParseAddr("192.0.2.9"), NAT: vpn.NoNAT, Role: vpn.Both}
+			e.Sites[0].WANs = append(e.Sites[0].WANs, w)
+			e.Sites[1].WANs = append(e.Sites[1].WANs, w)
+		}, "sites.fengshan.wan.0.address"},
 		{"no router", func(e *vpn.Estate) { e.Sites[0].Routers = nil }, "sites.hq.routers"},
 		{"router twice", func(e *vpn.Estate) { e.Routers[1].Name = "GW-HQ" }, "sites.fengshan.routers.GW-HQ"},
 		{"router address", func(e *vpn.Estate) { e.Routers[0].Address = "192.168.77.1" }, "sites.hq.routers.gw-hq.address"},

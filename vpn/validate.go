@@ -49,8 +49,15 @@ func (e Estate) Problems() []Problem {
 		ps.add("expected at least one site", "sites")
 	}
 	taken := map[string]bool{}
+	called := map[netip.Addr]bool{}
 	for _, s := range e.Sites {
 		e.checkSite(&ps, s, taken)
+		for i, w := range s.WANs {
+			if w.Address.IsValid() && w.Callable() && called[w.Address] {
+				ps.add("another WAN has this address: expected one of its own, or nat: carrier", "sites", s.Name, "wan", strconv.Itoa(i), "address")
+			}
+			called[w.Address] = called[w.Address] || w.Callable()
+		}
 	}
 	routers := map[string]bool{}
 	for _, r := range e.Routers {
