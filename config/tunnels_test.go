@@ -196,3 +196,31 @@ func TestFormatDefinitions_TunnelPSK(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// FuzzParseDefinitions: no input makes the reader panic, and what it accepts can
+// be printed and read again.
+func FuzzParseDefinitions(f *testing.F) {
+	f.Add([]byte(tunnelsText))
+	for _, s := range []string{
+		"tunnels: {a-b: {ends: {hq: {wan: ether1}, depot: {}}}}", "tunnels: {a-b: {ends: [hq, depot]}}", "tunnels: {a-b: }",
+		"tunnels: {a-b: {ends: {hq: , depot: {prefixes: [1, {}]}}, profile: [], proposal: {auth: }}}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 8<<10 {
+			t.Skip("long input is slow in the YAML library and bounded by size instead")
+		}
+		list, err := config.ParseDefinitions("t.yaml", data, tunnelEstate(), nil)
+		if err != nil {
+			return
+		}
+		out, err := config.FormatDefinitions(definitions(t, list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := config.ParseDefinitions("out.yaml", out, tunnelEstate(), nil); err != nil || len(again) != len(list) {
+			t.Errorf("printed and read again: %v\n%s", err, out)
+		}
+	})
+}
