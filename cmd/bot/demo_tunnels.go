@@ -68,7 +68,21 @@ func (d *demo) dig(t demoTunnel) error {
 	if near == nil || far == nil {
 		return errors.New("an end has no office")
 	}
-	return errors.Join(near.dig(far, psk, t.Profile, nil), far.dig(near, psk, t.Profile, t.Far))
+	return errors.Join(near.dig(far, psk, t.Profile, nil), far.dig(near, psk, t.Profile, t.Far), d.converse(near, far))
+}
+
+// converse lets a computer at each end talk with one at the other.
+func (d *demo) converse(near, far *office) error {
+	from, err := netip.ParseAddr(near.LAN + ".31")
+	if err != nil {
+		return err
+	}
+	to, err := netip.ParseAddr(far.LAN + ".12")
+	if err != nil {
+		return err
+	}
+	_, err = d.internet.StartFlow(rossim.Flow{From: from, To: to, Protocol: "tcp", FromPort: 50123, ToPort: 445, There: 4, Back: 7, Size: 600})
+	return err
 }
 
 func (d *demo) office(site string) *office {
