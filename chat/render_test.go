@@ -81,8 +81,12 @@ func fullReply() commands.Reply {
 			}},
 			{Progress: []commands.ProgressStep{{Label: value("one"), State: commands.StepDone}, {Label: value("two"), State: commands.StepNow}, {Label: value("three"), State: commands.StepTodo}, {Label: value("four"), State: commands.StepUnknown}, {Label: value("five"), State: commands.StepFailed}}},
 			{Table: &commands.Table{
-				Head: []change.Text{change.T("label.when"), change.T("label.message")}, Flow: true,
+				Head: []change.Text{change.T("label.when"), change.T("label.message")}, Layout: commands.Record,
 				Rows: [][]change.Text{{value("09:00:00"), value("<l2tp-bob>: connected & well")}, {value("09:00:01"), value("a```b")}},
+			}},
+			{Table: &commands.Table{
+				Head: []change.Text{change.T("label.state"), change.T("label.site"), change.T("label.when")}, Layout: commands.Lines,
+				Rows: [][]change.Text{{value("🟢 UP"), value("hq-<b>"), change.T("common.value", "value", at)}, {value("🔴 DOWN"), value("hq-*c*"), value("why & how")}},
 			}},
 			commands.Say(commands.Hint, change.T("error.twice.hint")),
 			{Buttons: []commands.Button{approve, cancel, cancel}},

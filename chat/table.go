@@ -16,8 +16,12 @@ func (p *canvas) table(t commands.Table) {
 	for _, r := range t.Rows {
 		rows = append(rows, p.cells(r))
 	}
-	if t.Flow {
-		p.lines(rows[1:])
+	switch t.Layout {
+	case commands.Record:
+		p.record(rows[1:])
+		return
+	case commands.Lines:
+		p.lines(t.Rows)
 		return
 	}
 	if p.place == inModal || p.tables > 0 || len(t.Head) > maxTableColumns {
@@ -51,8 +55,24 @@ func (p *canvas) table(t commands.Table) {
 	}
 }
 
-// lines shows rows one below the other, without columns.
-func (p *canvas) lines(rows [][]string) {
+// lines shows rows as lines of running text.
+func (p *canvas) lines(rows [][]change.Text) {
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		cells := make([]string, len(row))
+		for j, cell := range row {
+			cells[j] = p.rich(cell)
+			if j == 1 {
+				cells[j] = "*" + strings.ReplaceAll(cells[j], "*", "") + "*"
+			}
+		}
+		lines[i] = strings.Join(cells, " ")
+	}
+	p.section(strings.Join(lines, "\n"))
+}
+
+// record shows rows as they were written, one below the other.
+func (p *canvas) record(rows [][]string) {
 	lines := make([]string, len(rows))
 	for i, row := range rows {
 		lines[i] = escape(strings.Join(row, " "))

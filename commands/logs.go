@@ -29,6 +29,9 @@ const (
 // logs shows the log of a site's routers, newest last, with every word hidden
 // that could be a password.
 func (s *Service) logs(ctx context.Context, c *call) (Reply, error) {
+	if c.site == "" {
+		return Reply{}, bad("parse.site")
+	}
 	sites := s.visible(c)
 	readings := s.read(ctx, sites, menuLog, menuLogging, menuLogAction, menuClock, menuSecret)
 	silent, err := s.silent(ctx, readings)
@@ -126,7 +129,7 @@ func (l *logbook) parts() []Part {
 	if len(shown) == 0 {
 		parts = append(parts, Say("", change.T("logs.none")))
 	} else {
-		t := &Table{Head: heads("when", "topics", "message"), Flow: true}
+		t := &Table{Head: heads("when", "topics", "message"), Layout: Record}
 		for _, e := range shown {
 			t.Rows = append(t.Rows, []change.Text{value(l.when(e)), value(l.redactor.line(e.topics)), value(l.message(e))})
 		}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -86,11 +87,20 @@ func (s *Service) silent(ctx context.Context, readings []reading) ([]Part, error
 		if r.err == nil {
 			continue
 		}
-		why, _, known := text.Explain(r.err)
-		if !known {
-			s.o.Log.Error("reading router", "router", r.router, "reference", text.Reference(r.err), "err", r.err)
-		}
-		parts = append(parts, Say(Warning, why))
+		parts = append(parts, s.why(r.router, r.err))
 	}
 	return parts, nil
+}
+
+// why says why a router did not answer. err need not name it.
+func (s *Service) why(router string, err error) Part {
+	named, ok := errors.AsType[*routerError](err)
+	if !ok {
+		named = &routerError{router, err}
+	}
+	sentence, _ := named.Explain()
+	if _, _, known := text.Explain(named.err); !known {
+		s.o.Log.Error("reading router", "router", router, "reference", text.Reference(named.err), "err", named.err)
+	}
+	return Say(Warning, sentence)
 }

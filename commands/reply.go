@@ -1,6 +1,9 @@
 package commands
 
-import "vpnbot/change"
+import (
+	"vpnbot/change"
+	"vpnbot/vpn"
+)
 
 // Reply is an answer as data. chat renders it as Block Kit, "bot ask" as plain
 // text or JSON; nobody else makes words of it.
@@ -8,6 +11,9 @@ type Reply struct {
 	Title change.Text `json:"title,omitzero"`
 	Tone  Tone        `json:"tone,omitempty"`
 	Parts []Part      `json:"parts,omitempty"`
+	// Verdicts are those of the tunnels that the answer is about, by name: for
+	// programs that read the answer as JSON.
+	Verdicts map[string]vpn.Verdict `json:"verdicts,omitempty"`
 	// Share offers a button that posts the answer for everyone in the channel.
 	Share bool `json:"share,omitempty"`
 }
@@ -48,12 +54,22 @@ type Labelled struct {
 // Table has one head cell per column. A long table is cut by the renderer,
 // which says how many rows it left out.
 type Table struct {
-	Head []change.Text   `json:"head"`
-	Rows [][]change.Text `json:"rows"`
-	// Flow tells that each row reads as one line of text, which may wrap: on a
-	// phone its columns would not fit.
-	Flow bool `json:"flow,omitempty"`
+	Head   []change.Text   `json:"head"`
+	Rows   [][]change.Text `json:"rows"`
+	Layout Layout          `json:"layout,omitempty"`
 }
+
+// Layout is how a table is read on a narrow screen. A terminal shows columns in
+// any case.
+type Layout string
+
+// The layouts. The empty Layout is columns.
+const (
+	// Lines has each row as a line of running text, with its second cell in bold.
+	Lines Layout = "lines"
+	// Record has each row as a line that some machine wrote.
+	Record Layout = "record"
+)
 
 // Diff is one step of a plan: a row before and after.
 type Diff struct {

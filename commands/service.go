@@ -21,6 +21,7 @@ type Ledger interface {
 	Events(ctx context.Context, f change.EventFilter) ([]change.Recorded, error)
 	Checkpoint(ctx context.Context) (change.Checkpoint, error)
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
+	Definitions(ctx context.Context) ([]change.Definition, error)
 	Preference(ctx context.Context, p change.PersonID) (change.Preference, error)
 }
 
@@ -71,6 +72,7 @@ type Options struct {
 	People   People
 	Members  Members // nil: nobody is refused
 	Locks    Locks   // nil: none
+	Samples  Samples // nil: nobody polls
 	Estate   vpn.Estate
 	Rules    change.Rules
 	Key      secret.Key
@@ -114,28 +116,44 @@ type call struct {
 	key     string // of the inbound delivery; "" none
 	done    bool   // the key stands in a Move that was committed
 	site    string
+	place   *place // what a place in the words names
 	request int64
 }
 
 // Parse reads a command line like the function Parse, and knows the names of
-// sites: a word that names none is not kept.
+// sites and tunnels: a word that names none is not kept.
 func (s *Service) Parse(line string) (Command, error) {
 	cmd, err := Parse(line)
 	if err != nil {
 		return cmd, err
 	}
-	word, ok := cmd.Args["site"]
-	if !ok {
+	if err = s.rename(cmd.Args); err == nil {
 		return cmd, nil
 	}
-	site, err := s.siteNamed(word)
-	if err != nil {
-		problem := &ParseError{}
-		errors.As(err, &problem)
-		return Command{Verb: cmd.Verb, Problem: problem}, problem
+	problem, ok := errors.AsType[*ParseError](err)
+	if !ok {
+		return cmd, nil // the ledger cannot be read: running it says so
 	}
-	cmd.Args["site"] = site.Name
-	return cmd, nil
+	return Command{Verb: cmd.Verb, Problem: problem}, problem
+}
+
+// rename puts the one name of a site or tunnel in place of what was typed.
+func (s *Service) rename(args map[string]string) error {
+	if word, ok := args["site"]; ok {
+		site, err := s.siteNamed(word)
+		if err != nil {
+			return err
+		}
+		args["site"] = site.Name
+	}
+	if word, ok := args["place"]; ok {
+		p, err := s.placeNamed(context.Background(), word)
+		if err != nil {
+			return err
+		}
+		args["place"] = p.name()
+	}
+	return nil
 }
 
 // siteNamed finds a site by what a person typed.
@@ -179,6 +197,13 @@ func (s *Service) run(ctx context.Context, c *call) (Reply, error) {
 		if !c.Actor.Person.May(verb.Need, site.Name) {
 			return Reply{}, change.ErrNotAllowed
 		}
+	}
+	if word, named := c.Args["place"]; named {
+		p, err := s.placed(ctx, c, word, verb.Need)
+		if err != nil {
+			return Reply{}, err
+		}
+		c.place = &p
 	}
 	return verb.run(s, ctx, c)
 }

@@ -32,6 +32,12 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return readName(folded)
 	case SiteValue:
 		return readSite(folded)
+	case PlaceValue:
+		v, problem := readSite(folded)
+		if problem != nil {
+			problem = bad("parse.place")
+		}
+		return v, problem
 	case PersonValue, OwnerValue:
 		return s.readPerson(w)
 	case AddressValue:

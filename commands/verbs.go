@@ -19,6 +19,7 @@ type Verb struct {
 	Guest    bool // a guest of the workspace may
 	Changing bool // makes or moves a request
 	Terminal bool // can be asked from the terminal of the bot's host
+	Reads    bool // waits for routers, perhaps for long
 
 	run func(*Service, context.Context, *call) (Reply, error)
 }
@@ -51,11 +52,13 @@ const (
 	ReleaseValue // the word "release"
 	SwitchValue  // a flag without a value
 	TopicValue   // topics of a router's log: ipsec,l2tp
+	PlaceValue   // a site's or a tunnel's name
 )
 
 // Verbs returns the table, in the order in which help shows it.
 func Verbs() []Verb {
 	site := Slot{Name: "site", Kind: SiteValue, Optional: true, Shown: "SITE"}
+	place := Slot{Name: "place", Kind: PlaceValue, Optional: true, Shown: "SITE|TUNNEL"}
 	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
 	return []Verb{
 		{
@@ -71,11 +74,16 @@ func Verbs() []Verb {
 			},
 			run: (*Service).adduser,
 		},
+		{Name: "status", Also: []string{"狀態", "現況"}, Need: change.Viewer, Terminal: true, Reads: true, Slots: []Slot{place}, run: (*Service).status},
+		{
+			Name: "sa", Also: []string{"安全關聯"}, Need: change.Viewer, Terminal: true, Reads: true,
+			Slots: []Slot{{Name: "place", Kind: PlaceValue, Shown: "SITE|TUNNEL"}}, run: (*Service).sa,
+		},
 		{Name: "sites", Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
 		{Name: "users", Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
 		{Name: "who", Also: []string{"在線", "連線"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).who},
 		{
-			Name: "logs", Also: []string{"日誌", "log"}, Need: change.Viewer, Terminal: true,
+			Name: "logs", Also: []string{"日誌", "log"}, Need: change.Viewer, Terminal: true, Reads: true,
 			Slots: []Slot{{Name: "site", Kind: SiteValue, Shown: "SITE"}},
 			Flags: []Slot{
 				{Name: "topic", Also: []string{"主題", "topics"}, Kind: TopicValue, Optional: true, Shown: "ipsec,l2tp"},

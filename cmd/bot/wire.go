@@ -103,6 +103,7 @@ func (s *system) build(ctx context.Context, o options) error {
 	}); err != nil {
 		return err
 	}
+	s.samples = s.watch
 	if err := s.serveCommands(s.engine, membership{s}, o.log); err != nil {
 		return err
 	}
@@ -180,7 +181,7 @@ func (d *desk) connect(o options) (err error) {
 func (d *desk) serveCommands(locks commands.Locks, members commands.Members, log *slog.Logger) (err error) {
 	d.commands, err = commands.New(commands.Options{
 		Ledger: d.store, Routers: d.fleet, People: d.people, Members: members, Locks: locks, Estate: d.cfg.Estate, Rules: d.cfg.Rules,
-		Key: d.keys.sealing, Location: d.cfg.Location, Log: log,
+		Samples: d.samples, Key: d.keys.sealing, Location: d.cfg.Location, Log: log,
 	})
 	return err
 }
@@ -195,6 +196,7 @@ type desk struct {
 	catalog  *text.Catalog
 	people   commands.Directory
 	fleet    *ros.Fleet
+	samples  commands.Samples // nil where nobody polls
 	commands *commands.Service
 }
 
