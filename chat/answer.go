@@ -2,6 +2,9 @@ package chat
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"time"
 
 	"vpnbot/change"
 	"vpnbot/commands"
@@ -25,6 +28,42 @@ func (c *Chat) answer(ctx context.Context, d delivery, who commands.Caller, repl
 		c.o.Log.Warn("answering by response_url", "err", err)
 	}
 	c.tell(ctx, d.from, d.Channel, m)
+}
+
+// patience is how long somebody who asked about routers waits without a sign.
+const patience = 3 * time.Second
+
+// working tells who asked that the answer takes longer, when it does. The
+// function that it returns must be called when the answer is there: after it no
+// such sign appears any more.
+func (c *Chat) working(ctx context.Context, d delivery, who commands.Caller) (done func()) {
+	if d.url == "" || !reads(d.Command.Verb) {
+		return func() {}
+	}
+	there := make(chan struct{})
+	var sign sync.WaitGroup
+	sign.Go(func() {
+		select {
+		case <-there:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(patience):
+		}
+		reply := commands.Reply{Parts: []commands.Part{commands.Say(commands.Hint, change.T("chat.working"))}}
+		if err := c.slack.respond(ctx, d.url, false, c.voice(who.Language).rendering(reply)); err != nil {
+			c.o.Log.Warn("telling that the answer takes longer", "err", err)
+		}
+	})
+	return func() {
+		close(there)
+		sign.Wait()
+	}
+}
+
+// reads tells whether a verb waits for routers.
+func reads(verb string) bool {
+	return slices.ContainsFunc(commands.Verbs(), func(v commands.Verb) bool { return v.Name == verb && v.Reads })
 }
 
 // tell reaches one person: in the channel where they asked, or directly.

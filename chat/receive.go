@@ -215,7 +215,9 @@ func (c *Chat) handle(ctx context.Context, d delivery) {
 	var reply commands.Reply
 	switch d.kind {
 	case kindCommand:
+		done := c.working(ctx, d, who)
 		reply, err = c.o.Commands.Run(ctx, who, d.Command, d.key)
+		done()
 	case kindClick:
 		reply, err = c.o.Commands.Press(ctx, who, d.Action, d.Value, d.key)
 	case kindSubmission:

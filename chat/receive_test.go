@@ -59,6 +59,39 @@ func TestReceive_StoredBeforeAck(t *testing.T) {
 	})
 }
 
+// Ensure somebody who asks about routers gets a sign when the answer takes long,
+// once and before the answer, and none when it does not.
+func TestReceive_Working(t *testing.T) {
+	bubble(t, workspace(), func(t *testing.T, r *rig) {
+		const sign = "Still reading"
+		for _, c := range []struct {
+			slow time.Duration
+			line string
+			want []string
+		}{
+			{time.Second, "/vpn status", []string{"all is well"}},
+			{20 * time.Second, "/vpn status", []string{sign, "all is well"}},
+			{20 * time.Second, "/vpn requests", []string{"all is well"}},
+		} {
+			before := len(r.seen("UOPS", "CAPP"))
+			r.desk.set(func(d *desk) { d.slow, d.reply = c.slow, said("all is well") })
+			r.command("UOPS", "CAPP", c.line)
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			got := r.seen("UOPS", "CAPP")[before:]
+			if len(got) != len(c.want) {
+				t.Errorf("%s after %v: got %q, want %q", c.line, c.slow, got, c.want)
+				continue
+			}
+			for i, want := range c.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("%s after %v: got %q, want %q", c.line, c.slow, got, c.want)
+				}
+			}
+		}
+	})
+}
+
 // Ensure words that were not understood are kept nowhere: people paste passwords.
 func TestReceive_Unparsed(t *testing.T) {
 	bubble(t, workspace(), func(t *testing.T, r *rig) {

@@ -79,9 +79,9 @@ func Verbs() []Verb {
 			Name: "sa", Also: []string{"安全關聯"}, Need: change.Viewer, Terminal: true, Reads: true,
 			Slots: []Slot{{Name: "place", Kind: PlaceValue, Shown: "SITE|TUNNEL"}}, run: (*Service).sa,
 		},
-		{Name: "sites", Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
-		{Name: "users", Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
-		{Name: "who", Also: []string{"在線", "連線"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).who},
+		{Name: "sites", Reads: true, Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
+		{Name: "users", Reads: true, Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
+		{Name: "who", Reads: true, Also: []string{"在線", "連線"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).who},
 		{
 			Name: "logs", Also: []string{"日誌", "log"}, Need: change.Viewer, Terminal: true, Reads: true,
 			Slots: []Slot{{Name: "site", Kind: SiteValue, Shown: "SITE"}},
