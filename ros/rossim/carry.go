@@ -9,73 +9,76 @@ import (
 // carry takes a packet out of router i: connection tracking and address
 // translation, policies, the SA or the bare Internet, and in at the other end.
 // It tells where the packet arrives and what it looks like there.
-func (in *Internet) carry(i int, p packet, used map[*connection]bool, count sink) (int, packet, bool) {
+func (in *Internet) carry(i int, p packet, w *walk) (int, packet, bool) {
 	n := in.nodes[i]
+	w.nodes = append(w.nodes, i)
 	if in.local(n, p.dst) {
 		return i, p, true
 	}
-	p = in.track(i, p, in.uplink(n), used, count)
+	p = in.track(i, p, in.uplink(n), w)
 	pol, found := in.match(i, p)
 	switch {
 	case !found || pol.action == "none":
-		return in.bare(i, p, used, count)
+		return in.bare(i, p, w)
 	case pol.action == "discard":
-		in.count(i, "out-policy-blocked", count)
+		in.count(i, "out-policy-blocked", w)
 		return 0, p, false
 	}
 	k, c, e := in.pair(i, pol.serial)
 	if k == nil {
 		if pol.level == "use" {
-			return in.bare(i, p, used, count)
+			return in.bare(i, p, w)
 		}
-		in.count(i, "out-no-states", count)
+		in.count(i, "out-no-states", w)
 		return 0, p, false
 	}
-	return in.protect(k, c, e, p, used, count)
+	return in.protect(k, c, e, p, w)
 }
 
 // protect sends a packet through an SA.
-func (in *Internet) protect(k *ike, c *child, e int, p packet, used map[*connection]bool, count sink) (int, packet, bool) {
+func (in *Internet) protect(k *ike, c *child, e int, p packet, w *walk) (int, packet, bool) {
 	own, other := k.ends[e], k.ends[1-e]
-	count(gauge{own.node, "/ip/ipsec/installed-sa", c.ends[e].out, "current-packets"}, 1)
-	count(gauge{own.node, "/ip/ipsec/active-peers", own.row, "tx-packets"}, 1)
+	w.ikes = append(w.ikes, k.id)
+	w.count(gauge{own.node, "/ip/ipsec/installed-sa", c.ends[e].out, "current-packets"}, 1)
+	w.count(gauge{own.node, "/ip/ipsec/active-peers", own.row, "tx-packets"}, 1)
 	if other.node < 0 || !in.carries(k, e, ESP) {
 		return 0, p, false
 	}
 	if c.ends[1-e].gone {
-		in.count(other.node, "in-no-states", count)
+		in.count(other.node, "in-no-states", w)
 		return 0, p, false
 	}
-	count(gauge{other.node, "/ip/ipsec/installed-sa", c.ends[1-e].in, "current-packets"}, 1)
-	count(gauge{other.node, "/ip/ipsec/active-peers", other.row, "rx-packets"}, 1)
-	return in.arrive(other.node, p, used, count)
+	w.count(gauge{other.node, "/ip/ipsec/installed-sa", c.ends[1-e].in, "current-packets"}, 1)
+	w.count(gauge{other.node, "/ip/ipsec/active-peers", other.row, "rx-packets"}, 1)
+	return in.arrive(other.node, p, w)
 }
 
 // bare sends a packet over the Internet as it is. Private addresses lead
 // nowhere there.
-func (in *Internet) bare(i int, p packet, used map[*connection]bool, count sink) (int, packet, bool) {
+func (in *Internet) bare(i int, p packet, w *walk) (int, packet, bool) {
 	j, d, ok := in.owner(p.dst)
 	if !ok || !public(p.src) || in.dark[p.src] || !in.passes(i, j, Plain) || in.nodes[j].up.After(in.clock) {
 		return 0, p, false
 	}
 	p.dst = d.inside
-	return in.arrive(j, p, used, count)
+	return in.arrive(j, p, w)
 }
 
 // arrive hands a packet to the router's LAN, or to the router itself.
-func (in *Internet) arrive(j int, p packet, used map[*connection]bool, count sink) (int, packet, bool) {
+func (in *Internet) arrive(j int, p packet, w *walk) (int, packet, bool) {
 	n := in.nodes[j]
+	w.nodes = append(w.nodes, j)
 	out, _ := in.interfaceOf(n, p.dst)
-	p = in.track(j, p, out, used, count)
+	p = in.track(j, p, out, w)
 	return j, p, in.local(n, p.dst)
 }
 
-func (in *Internet) count(i int, counter string, count sink) {
+func (in *Internet) count(i int, counter string, w *walk) {
 	r := in.nodes[i].r
 	r.mu.Lock()
 	serial := r.st.tables["/ip/ipsec/statistics"][0].serial
 	r.mu.Unlock()
-	count(gauge{i, "/ip/ipsec/statistics", serial, counter}, 1)
+	w.count(gauge{i, "/ip/ipsec/statistics", serial, counter}, 1)
 }
 
 // matched is the policy that a packet falls under.

@@ -188,7 +188,8 @@ func (in *Internet) dropChildEnd(k *ike, c *child, e int) {
 			in.removeState(n, "/ip/ipsec/policy", end.policy)
 		}
 	}
-	end.gone, in.stale = true, true
+	end.gone = true
+	in.stale.ike(k)
 	if (c.ends[0].gone || k.ends[0].node < 0) && (c.ends[1].gone || k.ends[1].node < 0) {
 		k.kids = slices.DeleteFunc(k.kids, func(o *child) bool { return o == c })
 	}
@@ -205,7 +206,12 @@ func (in *Internet) dropChild(k *ike, c *child) {
 		k.ends[0].gone, k.ends[1].gone = true, true
 		in.bury(k)
 	}
-	in.touch(k)
+	for e := range k.ends {
+		if k.ends[e].node >= 0 && in.childOf(k.ends[e].node, c.ends[e].policy) == nil {
+			in.touch(k)
+			return
+		}
+	}
 }
 
 // countSAs writes into a phase 1's rows how many SAs it has.
@@ -255,7 +261,8 @@ func (in *Internet) rekeyChild(k *ike, c *child) {
 		return
 	}
 	in.fade(k, c)
-	in.touch(k)
+	in.countSAs(k)
+	in.stale.ike(k)
 }
 
 // fade marks SAs that only wait for their end.

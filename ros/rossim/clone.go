@@ -20,7 +20,7 @@ func (in *Internet) Clone() *Internet {
 	w.byName, w.names, w.lines, w.dark = maps.Clone(w.byName), maps.Clone(w.names), maps.Clone(w.lines), maps.Clone(w.dark)
 	w.ikes, w.nodes = copies(w.ikes), copies(w.nodes)
 	w.flows, w.conns, w.closings = copies(w.flows), copies(w.conns), slices.Clone(w.closings)
-	w.turned = slices.Clone(w.turned)
+	w.rates, w.stale = maps.Clone(w.rates), staleness{}
 	for _, k := range w.ikes {
 		k.kids = copies(k.kids)
 	}

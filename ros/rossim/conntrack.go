@@ -11,6 +11,7 @@ import (
 // connection is one that a router tracks. What its first packet was translated
 // to holds for all that follow, whatever the rules say later.
 type connection struct {
+	id    uint64
 	node  int
 	first packet
 	src   netip.Addr // first.src after translation
@@ -32,7 +33,7 @@ func (c *connection) patience() time.Duration {
 
 // track finds the connection of a packet that is about to leave by an interface,
 // or begins one, and translates the packet.
-func (in *Internet) track(i int, p packet, out string, used map[*connection]bool, count sink) packet {
+func (in *Internet) track(i int, p packet, out string, w *walk) packet {
 	for _, c := range in.conns {
 		if c.node != i {
 			continue
@@ -41,17 +42,17 @@ func (in *Internet) track(i int, p packet, out string, used map[*connection]bool
 		translated.src = c.src
 		switch p {
 		case c.first:
-			used[c] = true
-			count(gauge{i, connections, c.row, "orig-packets"}, 1)
+			w.meet(c)
+			w.count(gauge{i, connections, c.row, "orig-packets"}, 1)
 			return translated
 		case translated.reply():
-			used[c] = true
-			count(gauge{i, connections, c.row, "repl-packets"}, 1)
+			w.meet(c)
+			w.count(gauge{i, connections, c.row, "repl-packets"}, 1)
 			in.seenReply(c)
 			return c.first.reply()
 		}
 	}
-	c := &connection{node: i, first: p, src: in.translate(i, p, out)}
+	c := &connection{id: in.id(), node: i, first: p, src: in.translate(i, p, out)}
 	row := schema.Row{
 		"protocol": p.protocol, "src-address": p.src.String(), "dst-address": p.dst.String(), "reply-src-address": p.dst.String(),
 		"reply-dst-address": c.src.String(), "srcnat": boolText(c.src != p.src), "dstnat": "false", "seen-reply": "false", "confirmed": "true",
@@ -62,8 +63,8 @@ func (in *Internet) track(i int, p packet, out string, used map[*connection]bool
 	}
 	c.row = in.addState(in.nodes[i], connections, row, nil, []string{"orig-packets", "orig-bytes", "repl-packets", "repl-bytes"})
 	in.conns = append(in.conns, c)
-	used[c] = true
-	count(gauge{i, connections, c.row, "orig-packets"}, 1)
+	w.meet(c)
+	w.count(gauge{i, connections, c.row, "orig-packets"}, 1)
 	p.src = c.src
 	return p
 }

@@ -2,7 +2,6 @@ package rossim
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -99,10 +98,7 @@ func (in *Internet) advance(now time.Time) {
 		in.drain()
 		in.play(in.clock)
 	}
-	if in.stale {
-		in.stale = false
-		in.reroute()
-	}
+	in.reroute()
 }
 
 func (in *Internet) play(now time.Time) {
@@ -115,10 +111,7 @@ func (in *Internet) play(now time.Time) {
 			in.clock = at
 		}
 		act()
-		if in.stale {
-			in.stale = false
-			in.reroute()
-		}
+		in.reroute()
 	}
 }
 
@@ -175,9 +168,11 @@ func (in *Internet) drain() {
 // changed looks at a router's rows anew: what they show, and what the router
 // wants to have up.
 func (in *Internet) changed(n *node) {
-	in.stale, n.known = true, false
+	i := in.byName[n.name]
+	in.stale.node(i)
+	n.known = false
 	in.review(n)
-	in.plan(slices.Index(in.nodes, n))
+	in.plan(i)
 }
 
 // roll returns the next of a row of numbers that look random and are the same

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // Flow is one connection between two hosts, each in some router's LAN or a
@@ -20,8 +19,7 @@ type Flow struct {
 // flow is a Flow that runs.
 type flow struct {
 	Flow
-	id     uint64
-	passes bool // packets arrive, and answers come back
+	route
 }
 
 // packet is the part of one that routers look at.
@@ -59,14 +57,13 @@ func (in *Internet) StartFlow(f Flow) (stop func(), err error) {
 	}
 	run := &flow{Flow: f}
 	in.with(func() {
-		run.id = in.id()
 		in.flows = append(in.flows, run)
-		in.stale = true
+		in.reroute()
 	})
 	return func() {
 		in.with(func() {
 			in.flows = slices.DeleteFunc(in.flows, func(o *flow) bool { return o == run })
-			in.stale = true
+			in.take(run, route{})
 		})
 	}, nil
 }
@@ -95,13 +92,13 @@ func (in *Internet) ping(i int, src, dst netip.Addr, id uint16, size int) bool {
 		return false
 	}
 	f := Flow{From: src, To: dst, Protocol: "icmp", FromPort: id, ToPort: id, There: 1, Back: 1, Size: size}
-	used := map[*connection]bool{}
-	ok := in.roundTrip(i, f, used, func(g gauge, n float64) {
+	w := &walk{sink: func(g gauge, n float64) {
 		in.edit(in.nodes[g.node], g.path, g.serial, func(rec *record) {
 			rec.turn(in.clock, g.meter, rec.meters[g.meter].rate, n)
 		})
-	})
-	for c := range used {
+	}}
+	ok := in.roundTrip(i, f, w)
+	for _, c := range w.conns {
 		if c.flows == 0 {
 			c.ends = in.clock.Add(c.patience())
 		}
@@ -109,97 +106,51 @@ func (in *Internet) ping(i int, src, dst netip.Addr, id uint16, size int) bool {
 	return ok
 }
 
+// walk is what packets on their way there and back meet.
+type walk struct {
+	sink  sink
+	rate  float64 // packets a second, or one packet
+	size  int
+	conns []*connection
+	nodes []int
+	ikes  []uint64
+}
+
+// count lets the packets pass a meter, and their bytes the meter beside it.
+func (w *walk) count(g gauge, n float64) {
+	w.sink(g, n*w.rate)
+	if name, ok := byteMeters(g.meter); ok {
+		w.sink(gauge{g.node, g.path, g.serial, name}, n*w.rate*float64(w.size))
+	}
+}
+
+func (w *walk) meet(c *connection) {
+	if !slices.Contains(w.conns, c) {
+		w.conns = append(w.conns, c)
+	}
+}
+
 // roundTrip sends f's packets from the router that its source is at, and the
 // answers back.
-func (in *Internet) roundTrip(i int, f Flow, used map[*connection]bool, count sink) bool {
+func (in *Internet) roundTrip(i int, f Flow, w *walk) bool {
 	p := packet{f.From, f.To, f.Protocol, f.FromPort, f.ToPort}
-	j, there, ok := in.carry(i, p, used, weigh(count, f.There, f.Size))
+	w.rate, w.size = f.There, f.Size
+	j, there, ok := in.carry(i, p, w)
 	if !ok {
 		return false
 	}
-	k, _, ok := in.carry(j, there.reply(), used, weigh(count, f.Back, f.Size))
+	w.rate = f.Back
+	k, _, ok := in.carry(j, there.reply(), w)
 	return ok && k == i
-}
-
-// weigh makes a sink count rate packets of a size, and their bytes, for each
-// packet.
-func weigh(count sink, rate float64, size int) sink {
-	return func(g gauge, n float64) {
-		if name, ok := byteMeters(g.meter); ok {
-			count(gauge{g.node, g.path, g.serial, name}, n*rate*float64(size))
-		}
-		count(g, n*rate)
-	}
 }
 
 // byteMeters returns the meter of bytes that stands beside one of packets.
 func byteMeters(name string) (string, bool) {
 	switch name {
-	case "packets":
-		return "bytes", true
 	case "current-packets", "rx-packets", "tx-packets", "orig-packets", "repl-packets":
 		return name[:len(name)-len("packets")] + "bytes", true
 	}
 	return "", false
-}
-
-// reroute finds every flow's way again and turns the meters on it.
-func (in *Internet) reroute() {
-	rates := make(map[gauge]float64)
-	var order []gauge
-	add := func(g gauge, n float64) {
-		if _, ok := rates[g]; !ok {
-			order = append(order, g)
-		}
-		rates[g] += n
-	}
-	for _, c := range in.conns {
-		c.flows = 0
-	}
-	for _, f := range in.flows {
-		i := in.home(f.From)
-		if i < 0 {
-			f.passes = false
-			continue
-		}
-		used := map[*connection]bool{}
-		f.passes = in.roundTrip(i, f.Flow, used, add)
-		for c := range used {
-			c.flows++
-		}
-	}
-	in.turnMeters(order, rates)
-	for _, c := range in.conns {
-		switch {
-		case c.flows > 0:
-			c.ends = time.Time{}
-		case c.ends.IsZero():
-			c.ends = in.clock.Add(c.patience())
-		}
-	}
-}
-
-// turnMeters gives meters their new rates, and stops those that no flow passes
-// any more.
-func (in *Internet) turnMeters(order []gauge, rates map[gauge]float64) {
-	for _, g := range in.turned {
-		if _, ok := rates[g]; !ok {
-			order = append(order, g)
-		}
-	}
-	in.turned = nil
-	for _, g := range order {
-		rate := rates[g]
-		if rate > 0 {
-			in.turned = append(in.turned, g)
-		}
-		n := in.nodes[g.node]
-		n.r.mu.Lock()
-		if rec := n.r.st.bySerial(g.path, g.serial); rec != nil && rec.meters[g.meter].rate != rate {
-			rec.turn(in.clock, g.meter, rate, 0)
-		}
-		n.r.mu.Unlock()
-	}
 }
 
 // home returns the router that has the address or the LAN around it, or -1.

@@ -15,6 +15,7 @@ const noCookie = "0000000000000000"
 
 // ike is a phase 1 that came up. Each end keeps it or has lost it by itself.
 type ike struct {
+	id       uint64
 	exchange string
 	natt     bool
 	cookies  [2]string
@@ -66,6 +67,7 @@ func (in *Internet) newCookie() string { return fmt.Sprintf("%016x", in.roll()) 
 func (in *Internet) establish(o *opening) {
 	p1 := *o.outcome.Phase1
 	k := &ike{
+		id:       in.id(),
 		exchange: p1.Exchange, natt: p1.NATTraversal, cookies: [2]string{o.cookie, in.newCookie()}, asked: o.attempt, phase1: p1,
 		gens: [2]uint64{in.gen(o.from), in.gen(o.to)}, session: o.session,
 	}
@@ -192,9 +194,10 @@ func (in *Internet) letOpen(k *ike) {
 
 // touch has both ends' rows reviewed and their wishes planned.
 func (in *Internet) touch(k *ike) {
-	in.stale = true
+	in.stale.ike(k)
 	for _, end := range k.ends {
 		if end.node >= 0 {
+			in.stale.node(end.node)
 			in.review(in.nodes[end.node])
 		}
 	}
@@ -333,8 +336,9 @@ func (in *Internet) renew(k *ike) {
 	}
 	k.cookies = [2]string{in.newCookie(), in.newCookie()}
 	in.start(k)
+	in.countSAs(k)
 	in.tellUp(k)
-	in.touch(k)
+	in.stale.ike(k)
 }
 
 // again negotiates phase 1 from the rows as they are now.

@@ -64,11 +64,11 @@ type world struct {
 	flows    []*flow
 	conns    []*connection
 	closings []closing
-	turned   []gauge   // meters that flows turn
-	clock    time.Time // the moment that is being played
+	rates    map[gauge]float64 // what flows add up to
+	clock    time.Time         // the moment that is being played
 	dice     uint64
 	ids      uint64
-	stale    bool // flows have to find their ways again
+	stale    staleness // which flows have to find their ways again
 }
 
 // node is a router in its place.
@@ -116,7 +116,7 @@ func NewInternet(o InternetOptions) (*Internet, error) {
 	maps.Copy(names, o.Names)
 	return newInternet(o, world{
 		byName: make(map[string]int), names: names, lines: make(map[lineKey]Traffic),
-		dark: make(map[netip.Addr]bool), clock: time.Now(), dice: o.Switches.Seed,
+		dark: make(map[netip.Addr]bool), rates: make(map[gauge]float64), clock: time.Now(), dice: o.Switches.Seed,
 	}), nil
 }
 

@@ -93,7 +93,7 @@ func (in *Internet) setLine(from, to string, change func(Traffic) Traffic) error
 }
 
 func (in *Internet) linesChanged() {
-	in.stale = true
+	in.stale.all = true
 	for _, k := range slices.Clone(in.ikes) {
 		in.listen(k)
 	}

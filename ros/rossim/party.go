@@ -2,7 +2,6 @@ package rossim
 
 import (
 	"maps"
-	"net/netip"
 
 	"vpnbot/ros/schema"
 )
@@ -97,5 +96,3 @@ type opening struct {
 	via       int        // the router whose line a computer uses; -1 for none
 	initiator schema.Row // the peer's row
 }
-
-func (o *opening) source() netip.Addr { return o.out.public }
