@@ -51,7 +51,7 @@ func (r Request) Start(now time.Time) (Move, error) {
 		return Move{}, err
 	}
 	return r.next(now, Applying, EventApplying, System(), func(n *Request) {
-		n.Started, n.Phase, n.Outcome = now, PhaseWriting, Text{}
+		n.Started, n.Phase, n.Outcome = now, r.phase(PhaseWriting, PhaseStage), Text{}
 	}), nil
 }
 
@@ -118,8 +118,13 @@ func (r Request) journal(now time.Time, step Step, mark EntryMark, kind EventKin
 	if err := r.in(Applying); err != nil {
 		return Move{}, err
 	}
+	phase = r.phase(phase, r.Phase)
 	m := r.next(now, Applying, kind, System(), func(n *Request) { n.Phase = phase })
 	m.Journal = []Entry{{Request: r.ID, At: now, Step: step.ID, Mark: mark, Note: note}}
+	if r.Plan.Phased() {
+		m.Journal[0].Phase, m.Journal[0].Router = phase, step.Router
+		m.Events[0].Facts["phase"] = phase
+	}
 	e := &m.Events[0]
 	e.Router, e.Step = step.Router, step.ID
 	e.Facts["menu"], e.Facts["action"] = step.Menu, string(step.Action)
@@ -130,6 +135,15 @@ func (r Request) journal(now time.Time, step Step, mark EntryMark, kind EventKin
 		e.Facts["note"] = note
 	}
 	return m, nil
+}
+
+// phase returns the phase to show: one's for a change to one row, many's for a
+// change in phases.
+func (r Request) phase(one, many string) string {
+	if r.Plan.Phased() {
+		return many
+	}
+	return one
 }
 
 // Complete ends the writing: every step was read back. unproven tells that the
@@ -174,8 +188,11 @@ func (r Request) Attend(now time.Time, why Text) (Move, error) {
 	if err := r.in(Applying); err != nil {
 		return Move{}, err
 	}
-	m := r.next(now, NeedsAttention, EventAttention, System(), func(n *Request) { n.Outcome = why })
+	m := r.next(now, NeedsAttention, EventAttention, System(), func(n *Request) { n.Outcome, n.Phase = why, r.phase("", r.Phase) })
 	m.Events[0].Facts["why"] = why.ID
+	if r.Plan.Phased() {
+		m.Events[0].Facts["phase"] = r.Phase
+	}
 	m.Notices = append(m.Notices, r.outcome())
 	return m, nil
 }
@@ -185,7 +202,7 @@ func (r Request) Recover(now time.Time, entries int) (Move, error) {
 	if err := r.in(Applying); err != nil {
 		return Move{}, err
 	}
-	m := r.next(now, Applying, EventRecovering, System(), func(n *Request) { n.Phase = PhaseReading })
+	m := r.next(now, Applying, EventRecovering, System(), func(n *Request) { n.Phase = r.phase(PhaseReading, r.Phase) })
 	m.Events[0].Facts["journal"] = strconv.Itoa(entries)
 	return m, nil
 }

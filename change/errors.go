@@ -20,6 +20,8 @@ var (
 	ErrStale        = errors.New("router changed since the plan")
 	ErrConflict     = errors.New("record moved meanwhile")
 	ErrDone         = errors.New("already processed")
+	ErrDecided      = errors.New("decided otherwise, or not yet")
+	ErrNotPhased    = errors.New("plan has no phases")
 )
 
 // StateError is returned for a transition that the request's state does not

@@ -32,6 +32,11 @@ const (
 	EventAttention    EventKind = "request.attention"
 	EventReleased     EventKind = "request.released"
 	EventRecovering   EventKind = "request.recovering"
+	EventPhase        EventKind = "request.phase"     // a change in phases has come to the next
+	EventSeen         EventKind = "request.seen"      // what a tunnel showed before it was touched
+	EventDecided      EventKind = "request.decided"   // commit or revert; not taken back
+	EventCommitted    EventKind = "request.committed" // new rows at both ends, proven
+	EventResumed      EventKind = "request.resumed"   // a person decided where to finish
 	EventReminded     EventKind = "request.reminded"
 	EventGranted      EventKind = "reveal.granted"
 	EventRevealed     EventKind = "reveal.opened"

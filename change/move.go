@@ -43,7 +43,12 @@ type Entry struct {
 	At      time.Time `json:"at"`
 	Step    int       `json:"step"`
 	Mark    EntryMark `json:"mark"`
-	Note    string    `json:"note,omitempty"` // a redacted reason
+	Note    string    `json:"note,omitempty"` // a redacted reason, or the decision
+	// In a change in phases: when, and what is done besides rows.
+	Phase  string     `json:"phase,omitempty"`
+	Act    ActName    `json:"act,omitempty"`
+	Router string     `json:"router,omitempty"`
+	Saw    []Sighting `json:"saw,omitempty"`
 }
 
 // EntryMark is where in a step the journal stands.
@@ -54,6 +59,8 @@ const (
 	StepBegin   EntryMark = "begin"   // written before the router is
 	StepDone    EntryMark = "done"    // read back and equal
 	StepUnknown EntryMark = "unknown" // no answer; look before doing anything
+	StepSeen    EntryMark = "seen"    // how a tunnel stood before it was touched
+	StepDecided EntryMark = "decided" // commit or revert
 )
 
 // Inbound is a click, submission or command as received: parsed fields only,

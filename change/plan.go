@@ -88,8 +88,9 @@ type DefinitionRef struct {
 	Version int    `json:"version"`
 }
 
-// Empty tells whether there is nothing to do.
-func (p Plan) Empty() bool { return len(p.Steps) == 0 }
+// Empty tells whether there is nothing to do. A plan with phases does something
+// even without steps: it negotiates afresh.
+func (p Plan) Empty() bool { return len(p.Steps) == 0 && p.Tunnel == nil }
 
 // Canonical returns the one encoding of p that its digest covers.
 func (p Plan) Canonical() ([]byte, error) {

@@ -85,6 +85,8 @@ type Request struct {
 	DecidedBy PersonID   `json:"decidedBy,omitempty"` // who denied, cancelled or released
 	Reason    string     `json:"reason,omitempty"`    // theirs
 	Outcome   Text       `json:"outcome,omitzero"`    // why it ended as it did
+	Decided   Decision   `json:"decided,omitempty"`   // how a change in phases will end
+	Cause     Text       `json:"cause,omitzero"`      // why it is put back
 	Moved     *Moved     `json:"moved,omitempty"`     // what made it stale
 }
 
@@ -101,6 +103,9 @@ func (r Request) Title() string {
 func (r Request) Subject() string {
 	if a := r.Plan.Intent.Account; a != nil {
 		return "account " + r.Plan.Intent.Site + "/" + a.Name
+	}
+	if t := r.Plan.Tunnel; t != nil {
+		return "tunnel " + t.Name
 	}
 	return r.Plan.Intent.Verb + " " + r.Plan.Intent.Site
 }
