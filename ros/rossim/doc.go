@@ -8,16 +8,26 @@
 // Tests and the demo reach the same rows beside the wire, as an administrator
 // in WinBox would (Add, Set, Remove, Rows).
 //
+// An Internet joins routers: who owns an address, what NAT stands in front,
+// which lines are cut. An injected Negotiator judges each first packet; tunnels
+// come up, are renewed, fall silent and go, with the rows and log lines of real
+// routers at both ends, and flows and pings go the way that policies and
+// translation give them. Switches name the behaviours that no source proves.
+//
 // It shares facts about menus with the client through ros/schema, and no code:
 // its wire codec is its own, so that the two can disagree.
 //
 // # Not modelled
 //
-// IPsec negotiation (the ipsec menus are tables in which the L2TP server's
-// dynamic peer and identity come and go; only the pre-shared key of a dial-in
-// client is compared), traffic, counters, routing, firewall
-// effects, scripts and the scheduler (rows only), RADIUS, certificates as
-// rows with meaning, safe mode, /export, /execute, /ping, the console's find
+// What an Internet leaves out: routing (every router has one way out, by its
+// main address), firewall filters, mangle, destination NAT, fasttrack, the MTU,
+// traffic inside dial-in sessions, mode config, EAP and certificates, several
+// dial-in clients behind one address that disturb each other, extended ISAKMP
+// exchanges. A router that is attached to none negotiates nothing: of a dial-in
+// client's IPsec only the pre-shared key is compared then.
+//
+// Scripts and the scheduler (rows only), RADIUS, certificates as
+// rows with meaning, safe mode, /export, /execute, the console's find
 // and where expressions, licence limits, IPv6 dial-in, print's interval and
 // group-by, time zones (the clock is UTC).
 //

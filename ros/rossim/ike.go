@@ -66,6 +66,9 @@ func (in *Internet) newCookie() string { return fmt.Sprintf("%016x", in.roll()) 
 // establish makes a phase 1 of an agreement, with the SAs agreed on under it.
 func (in *Internet) establish(o *opening) {
 	p1 := *o.outcome.Phase1
+	if p1.Exchange == "" {
+		p1.Exchange = o.exchange
+	}
 	k := &ike{
 		id:       in.id(),
 		exchange: p1.Exchange, natt: p1.NATTraversal, cookies: [2]string{o.cookie, in.newCookie()}, asked: o.attempt, phase1: p1,

@@ -350,7 +350,7 @@ func TestInternet_Secrets(t *testing.T) {
 func TestInternet_CannotTell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, Switches{})
-		p.judge.none = true
+		p.in.with(func() { p.judge.none = true })
 		p.wait(5 * time.Minute)
 		same(t, "phase 1", established(p.hq), 0)
 		if lines(p.hq, "phase1 negotiation failed due to time up") == 0 {
