@@ -34,8 +34,8 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 		done; \
 	done
 
-bench: ## appends to the ledger, router commands, acknowledgements
-	go test -run '^$$' -bench . -benchmem ./store/... ./ros/... ./chat/...
+bench: ## appends to the ledger, router commands, acknowledgements, status
+	go test -run '^$$' -bench . -benchmem ./store/... ./ros/... ./chat/... ./commands
 
 demo: ## the whole product on loopback: open the address that it prints
 	go run ./cmd/bot demo

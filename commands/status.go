@@ -127,8 +127,6 @@ func toneOf(v vpn.Verdict) Tone {
 	return ""
 }
 
-// troubled tells whether somebody should look at a tunnel with this verdict.
-func troubled(v vpn.Verdict) bool { return v == vpn.Down || v == vpn.UpOneWay || v == vpn.Unknown }
 
 func (v *survey) counts() map[vpn.Verdict]int {
 	counts := map[vpn.Verdict]int{}

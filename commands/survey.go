@@ -59,8 +59,10 @@ func (v *survey) all(ctx context.Context, routers []string) error {
 	}
 	v.look(ctx, missing)
 	v.judge()
-	v.look(ctx, v.unsettled(false))
-	v.judge()
+	if more := v.unsettled(false); len(more) > 0 {
+		v.look(ctx, more)
+		v.judge()
+	}
 	return v.again(ctx)
 }
 
