@@ -2,6 +2,7 @@ package lab
 
 import (
 	"slices"
+	"strings"
 
 	"vpnbot/ros/schema"
 )
@@ -29,6 +30,9 @@ func Beyond(a schema.Attempt) string {
 	if rivals(a, s.initiator.exchange) > 1 {
 		return "choice among several peers that fit"
 	}
+	if reason := s.unproven(); reason != "" {
+		return reason
+	}
 	for _, peer := range enabled(a.Responder, menuPeer) {
 		if !fits(a, peer) {
 			continue
@@ -43,6 +47,38 @@ func Beyond(a schema.Attempt) string {
 		}
 	}
 	return ""
+}
+
+// unproven is what daemons judge, but what no source proves of RouterOS.
+func (s setup) unproven() string {
+	for _, c := range s.responder {
+		if c.exchange != s.initiator.exchange || !fits(s.Attempt, c.peer) {
+			continue
+		}
+		if c.exchange != "ike2" && (hasNames(s.initiator.identity) || hasNames(c.identity)) {
+			return "names as IDs in IKEv1"
+		}
+		lacks := func(dh string) bool { return !slices.Contains(c.groups, dh) }
+		if c.exchange == "aggressive" && len(s.initiator.groups) > 1 && slices.ContainsFunc(s.initiator.groups, lacks) {
+			return "several groups in aggressive mode"
+		}
+		for _, k := range s.initiator.children {
+			if k.protocol == "ah" && slices.ContainsFunc(c.children, func(r child) bool {
+				return on(r.policy, "template") && r.selector.covers(k.selector.mirror())
+			}) {
+				return "AH from a template"
+			}
+		}
+	}
+	return ""
+}
+
+// hasNames tells whether an identity has an ID that is no address.
+func hasNames(identity schema.Row) bool {
+	return slices.ContainsFunc([]string{identity["my-id"], identity["remote-id"]}, func(id string) bool {
+		kind, _, named := strings.Cut(id, ":")
+		return named && kind != "address"
+	})
 }
 
 // rivals counts the responder's peers that fit the first packet in every respect.

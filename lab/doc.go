@@ -34,6 +34,13 @@
 //	lifetimes, proposal-check           never compared                    the manual, Profiles: claim, exact, obey, strict; the
 //	                                                                      initiator's lifetimes are what an outcome says
 //	NAT traversal                       always on                         the manual, Profiles, nat-traversal
+//	several groups in aggressive mode   the key of the first, and a       RFC 2409, 5: the group cannot be negotiated; which one
+//	                                    refusal when it is not the one    RouterOS sends no source says
+//	remote-id=auto                      has no such word                  the manual, Identities: accepts every ID
+//	names and key IDs in IKEv1          taken                             the manual, Identities: for IKEv2 only; what a router
+//	                                                                      does with one in IKEv1 it does not say
+//	AH asked of a template              refused                           whether a template's ipsec-protocols counts no source
+//	                                                                      says
 //	level                               unknown                           the manual, Policies
 //	PFS of the first child in IKEv2     seen at its first rekeying        RFC 7296, 1.2: the lab rekeys each child once
 //	who initiates                       as told                           the manual, Peers: passive, responder, any address

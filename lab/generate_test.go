@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"vpnbot/lab"
 	"vpnbot/ros/schema"
 )
 
@@ -47,7 +48,7 @@ func generate(seed uint64) pair {
 		}
 	}
 	slices.Sort(p.mutated)
-	p.excluded = exclusion(p)
+	p.excluded = lab.Beyond(p.attempt)
 	return p
 }
 

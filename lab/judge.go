@@ -36,6 +36,7 @@ func answererSigns() []sign {
 		{"no matching CHILD_SA config found", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
 		{"no acceptable traffic selectors found", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
 		{"traffic selectors*unacceptable", schema.StagePhase2, schema.FaultSelectors, "dst-address"},
+		{"unable to apply received KE value", schema.StagePhase1, schema.FaultProposal, "dh-group"},
 		{"no proposal found", schema.StagePhase1, schema.FaultProposal, ""},
 		{"received proposals unacceptable", schema.StagePhase1, schema.FaultProposal, ""},
 	}

@@ -21,6 +21,7 @@ type connection struct {
 	key      string
 	owners   []string
 	ike      []string
+	groups   []string // RouterOS's names of those in ike
 	lifetime string
 	children []child
 }
@@ -98,6 +99,7 @@ func connect(p schema.Party, peer schema.Row, name string) (connection, error) {
 	if !ok {
 		return c, &unknown{menuPeer, peer[schema.ID], "profile", peer["profile"]}
 	}
+	c.groups = words(or(profile, "dh-group", "modp2048,modp1024"))
 	c.lifetime = or(profile, "lifetime", "1d")
 	var err error
 	if c.ike, err = phase1Proposals(profile, c.exchange); err != nil {

@@ -315,6 +315,14 @@ func TestBeyond(t *testing.T) {
 		{"transport", nil, func(a *schema.Attempt) { a.Initiator.Rows[menuPolicy][0]["tunnel"] = "no" }, "transport mode"},
 		{"no policy", nil, func(a *schema.Attempt) { a.Initiator.Rows[menuPolicy] = nil }, "no policy to negotiate"},
 		{"certificates", nil, func(a *schema.Attempt) { a.Initiator.Rows[menuIdentity][0]["auth-method"] = "digital-signature" }, "a value that the daemons do not know"},
+		{"groups in aggressive mode", nil, func(a *schema.Attempt) {
+			a.Initiator.Rows[menuPeer][0]["exchange-mode"], a.Responder.Rows[menuPeer][0]["exchange-mode"] = "aggressive", "aggressive"
+			a.Responder.Rows[menuProfile][0]["dh-group"] = "modp1024"
+		}, "several groups in aggressive mode"},
+		{"AH", map[string][]schema.Row{menuIdentity: {{".id": "*2", "peer": "s", "generate-policy": "port-strict"}}, menuPolicy: {{"template": "true"}}}, func(a *schema.Attempt) {
+			a.Initiator.Rows[menuPolicy][0]["ipsec-protocols"] = "ah"
+		}, "AH from a template"},
+		{"names", nil, func(a *schema.Attempt) { a.Responder.Rows[menuIdentity][0]["remote-id"] = "fqdn:hq.example" }, "names as IDs in IKEv1"},
 		{"two peers", map[string][]schema.Row{menuPeer: {{"name": "o"}}}, nil, "choice among several peers that fit"},
 		{"two identities", map[string][]schema.Row{menuIdentity: {{".id": "*7", "peer": "s"}}}, nil, "several identities of one peer"},
 		{"overlap", map[string][]schema.Row{menuPolicy: {{"peer": "s", "src-address": "10.2.0.0/16", "dst-address": "10.1.0.0/24"}}}, nil, "selectors that overlap without mirroring"},
