@@ -127,7 +127,6 @@ func toneOf(v vpn.Verdict) Tone {
 	return ""
 }
 
-
 func (v *survey) counts() map[vpn.Verdict]int {
 	counts := map[vpn.Verdict]int{}
 	for _, j := range v.judged {
