@@ -38,7 +38,7 @@ func exhume(t *testing.T, d *demo) *remains {
 
 // grave checks what stands at a death: a row, or a write on its way to the
 // router, only with an earlier "applying" in the trail and the step begun in the
-// journal.
+// journal; credentials on mei's screen only with an opening in the trail.
 func (f *fate) grave(where string) {
 	f.t.Helper()
 	m := exhume(f.t, f.w.demo)
@@ -46,7 +46,13 @@ func (f *fate) grave(where string) {
 	if c := m.checkpoint(); c.Size > 0 {
 		f.notes = append(f.notes, c.Note)
 	}
-	if _, written := f.p.password(); !written && !strings.Contains(where, "/ppp/secret") {
+	password, written := f.p.password()
+	for _, v := range f.w.slack.Views("U0MEI") {
+		if written && strings.Contains(v.Plain(), password) && m.count(change.EventRevealed, 0) == 0 {
+			f.t.Errorf("%s: credentials were shown, and the trail knows of no opening", where)
+		}
+	}
+	if !written && !strings.Contains(where, "/ppp/secret") {
 		return
 	}
 	if n := m.count(change.EventApplying, 0); n != 1 {

@@ -23,8 +23,12 @@ type people struct {
 	patience time.Duration
 	tried    map[string]attempt
 	pressed  map[string]bool // previews, in any life of the bot
-	shown    bool            // mei has read the credentials
-	over     bool            // mei was told that she cannot read them any more
+	// People who trust the bot do not press again what it has acknowledged, not
+	// even after its death. The others do.
+	trusting bool
+	heard    map[string]bool // kinds of wishes that were acknowledged
+	shown    bool // mei has read the credentials
+	over     bool // mei was told that she cannot read them any more
 }
 
 // attempt is how often something was tried and when last.
@@ -40,7 +44,10 @@ type wish struct {
 }
 
 func newPeople(d *demo, account string, patience time.Duration) *people {
-	return &people{demo: d, account: account, patience: patience, tried: map[string]attempt{}, pressed: map[string]bool{}}
+	return &people{
+		demo: d, account: account, patience: patience,
+		tried: map[string]attempt{}, pressed: map[string]bool{}, heard: map[string]bool{},
+	}
 }
 
 // at returns the same people in another world: they remember what they saw.
@@ -83,7 +90,10 @@ func (p *people) act(ctx context.Context) bool {
 			continue
 		}
 		p.tried[w.what] = attempt{a.times + 1, now}
-		_ = w.do(ctx)
+		if err := w.do(ctx); err == nil && p.trusting {
+			kind, _, _ := strings.Cut(w.what, " ")
+			p.heard[kind] = true
+		}
 		return ctx.Err() == nil
 	}
 	return false
@@ -154,13 +164,16 @@ func (p *people) approver() []wish {
 	const ann = "U0ANN"
 	if views := p.slack.Views(ann); len(views) > 0 {
 		v := views[len(views)-1]
-		if what := "submit " + v.ID; strings.Contains(v.Plain(), p.account) && !p.given(what, 2) {
+		if what := "send " + v.ID; strings.Contains(v.Plain(), p.account) && !p.given(what, 2) && !p.heard["send"] {
 			return []wish{{what, func(ctx context.Context) error { return p.slack.Submit(ctx, ann, v.ID, nil) }}}
 		}
 		if what := "watch " + v.ID; !p.given(what, 1) {
 			return []wish{{what, func(context.Context) error { return nil }}}
 		}
 		return []wish{{"put away " + v.ID, func(ctx context.Context) error { return p.slack.CloseView(ctx, ann, v.ID, true) }}}
+	}
+	if p.heard["send"] {
+		return nil
 	}
 	var all []wish
 	for _, m := range p.about(ann, "C0VPNOPS", "approve") {
@@ -176,6 +189,9 @@ func (p *people) operator() []wish {
 	underway := slices.ContainsFunc(p.cards(), func(state string) bool {
 		return slices.Contains([]string{"待核准", "已核准", "套用中", "已套用未驗證", "已驗證", "需人工處理"}, state)
 	})
+	if p.heard["submit"] {
+		return nil
+	}
 	for _, m := range slices.Backward(p.about(olive, "C0VPNOPS", "submit")) {
 		w := p.click(olive, m, "submit")
 		if p.given(w.what, 2) || underway && (!p.pressed[m.TS] || p.given(w.what, 1)) {

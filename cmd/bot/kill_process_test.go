@@ -5,13 +5,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -80,6 +80,22 @@ func (h *chase) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.log.Write(p)
+}
+
+// settle makes the ledger, with the definitions of the dial-in servers.
+func (h *chase) settle() {
+	h.t.Helper()
+	cfg, err := config.Load(h.configFile())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	s, err := newSystem(h.t.Context(), cfg, options{log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := errors.Join(h.define(h.t.Context(), s), s.close()); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // birth starts the bot.
@@ -335,8 +351,7 @@ func TestKill_Process(t *testing.T) {
 			t.Log(h.log.String())
 		}
 	})
-	file := write(t, filepath.Join(d.dir, "dialin.yaml"), string(demoDefinitions))
-	expect(t, done, "hq", "import", "--config", d.configFile(), file)
+	h.settle()
 	struck := map[string]int{}
 	for range kills {
 		struck[h.life()]++
