@@ -67,7 +67,7 @@ func TestFengshan_Behind(t *testing.T) {
 		}
 		// Which transforms fit first differs; that it is phase 1 with fengshan's
 		// address, refused, does not.
-		if got := w.logged(); !strings.Contains(got, "198.51.100.20") || !strings.Contains(got, "ipsec,error") {
+		if got := w.logged(); !strings.Contains(got, "ipsec,error 198.51.100.20 phase1 negotiation failed.") {
 			t.Errorf("the router's log:\n%s", got)
 		}
 		w.answer(t, "U0BEN", "/vpn logs hq --topic ipsec --since 5m", "198.51.100.20")
