@@ -25,7 +25,7 @@ func (s *Service) picture(j vpn.Judged) []Part {
 
 // ends is a table with a column for each end.
 func ends(j vpn.Judged) *Table {
-	t := &Table{Head: []change.Text{value("")}}
+	t := &Table{Head: heads("site")}
 	for _, side := range j.Sides {
 		t.Head = append(t.Head, change.T("status.end", "site", side.Site, "router", side.Router))
 	}

@@ -42,7 +42,7 @@ func (s *Service) sa(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	reply := v.reply(change.T("sa.title", "name", c.place.name()), v.worst())
-	for _, j := range v.judged {
+	for _, j := range v.ranked() {
 		reply.Parts = append(reply.Parts, Say("", change.T("status.heading", "tunnel", j.Tunnel.Name, "verdict", markOf(j.Verdict))))
 		reply.Parts = append(reply.Parts, Say("", spans(j.Reason)))
 		reply.Parts = append(reply.Parts, phase1(j)...)
@@ -87,10 +87,16 @@ func phase1Row(j vpn.Judged, i int, p vpn.ActivePeer) []change.Text {
 	default:
 		state = change.T("sa.phase1.one", "state", state, "site", j.Sides[i].Site)
 	}
-	id := cmp.Or(p.ID, "–")
-	details := change.T("sa.phase1.details", "from", starts, "to", answers, "uptime", clock(p.Uptime), "nat", natText(p),
-		"id", vpn.ReadableBytes(id), "local", address(p.Local.IsValid(), p.Local.String()), "remote", address(p.Remote.IsValid(), p.Remote.String()))
-	return []change.Text{state, value(shortCookie(p.SPII) + ":" + shortCookie(p.SPIR)), details}
+	return []change.Text{state, value(shortCookie(p.SPII) + ":" + shortCookie(p.SPIR)), phase1Details(p, starts, answers)}
+}
+
+func phase1Details(p vpn.ActivePeer, starts, answers string) change.Text {
+	local, remote := address(p.Local.IsValid(), p.Local.String()), address(p.Remote.IsValid(), p.Remote.String())
+	if p.State != "established" {
+		return change.T("sa.phase1.trying", "from", starts, "to", answers, "local", local, "remote", remote)
+	}
+	return change.T("sa.phase1.details", "from", starts, "to", answers, "uptime", clock(p.Uptime), "nat", natText(p),
+		"id", vpn.ReadableBytes(cmp.Or(p.ID, "–")), "local", local, "remote", remote)
 }
 
 func address(known bool, text string) string {

@@ -79,7 +79,7 @@ func (s *Service) statusSite(ctx context.Context, c *call) (Reply, error) {
 	case len(v.judged) > maxPictures:
 		reply.Parts = v.lines()
 	default:
-		for _, j := range v.judged {
+		for _, j := range v.ranked() {
 			if len(v.judged) > 1 {
 				reply.Parts = append(reply.Parts, Say("", change.T("status.heading", "tunnel", j.Tunnel.Name, "verdict", markOf(j.Verdict))))
 			}
@@ -161,16 +161,20 @@ func (v *survey) tally() change.Text {
 	return change.T("status.tally", "list", listOf(list))
 }
 
+// ranked are the judged tunnels, those with trouble first.
+func (v *survey) ranked() []vpn.Judged {
+	rank := func(j vpn.Judged) int { return slices.Index(verdicts(), j.Verdict) }
+	return slices.SortedStableFunc(slices.Values(v.judged), func(a, b vpn.Judged) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Tunnel.Name, b.Tunnel.Name))
+	})
+}
+
 // lines are one for each tunnel, those with trouble first, as many as fit.
 func (v *survey) lines() []Part {
 	if len(v.judged) == 0 {
 		return nil
 	}
-	list := slices.Clone(v.judged)
-	rank := func(j vpn.Judged) int { return slices.Index(verdicts(), j.Verdict) }
-	slices.SortStableFunc(list, func(a, b vpn.Judged) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Tunnel.Name, b.Tunnel.Name))
-	})
+	list := v.ranked()
 	shown := list[:min(len(list), maxTunnels)]
 	t := &Table{Head: heads("verdict", "tunnel", "why"), Layout: Lines}
 	for _, j := range shown {
