@@ -27,8 +27,8 @@ type people struct {
 	// even after its death. The others do.
 	trusting bool
 	heard    map[string]bool // kinds of wishes that were acknowledged
-	shown    bool // mei has read the credentials
-	over     bool // mei was told that she cannot read them any more
+	shown    bool            // mei has read the credentials
+	over     bool            // mei was told that she cannot read them any more
 }
 
 // attempt is how often something was tried and when last.

@@ -226,7 +226,8 @@ func (f *fate) rise(how rebirth, next int) {
 	if how.wait > 0 {
 		f.bury()
 		time.Sleep(how.wait)
-		clear(f.p.heard) // what has expired must be said again
+		f.p.trusting = false // what has expired must be said again
+		clear(f.p.heard)
 	}
 	if how.reboot {
 		f.w.routers[0].router.Reboot()
