@@ -2,5 +2,8 @@
 
 package main
 
-// raceRuns is how often a contest is played.
-const raceRuns = 200
+const (
+	// raceRuns is how often a contest is played.
+	raceRuns     = 200
+	raceDetector = false
+)

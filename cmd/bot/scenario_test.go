@@ -61,9 +61,12 @@ import (
 //	trail has [COUNT] KIND [K=V…]       events; K is by, request, from, to, site or a fact
 //	ledger lacks TEXT                   in the file, free pages too
 //	ledger damaged                      changes a byte of an event there
+//	ledger copied, ledger put-back      takes the file as it is, and brings it back later
+//	checkpoint kept FILE                the last one, in the play's directory ($WORK)
 //
 // A ! before a line turns it round. What is waited for has two minutes of virtual
-// time; what must not be gets ten seconds to show up.
+// time; what must not be gets ten seconds to show up. Plays of many days leave the
+// race detector out: "[race] skip".
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenario/*/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -93,6 +96,7 @@ type scene struct {
 	running  bool
 	away     bool // Slack
 	tampered bool
+	copied   []byte       // the ledger
 	printed  bytes.Buffer // by the terminal
 }
 
@@ -107,9 +111,11 @@ func perform(t *testing.T, file string) {
 			}
 			p.start(nil)
 			p.running = true
+			settle(time.Second) // the bot has looked at every router
 			return nil
 		},
-		Cmds: p.verbs(),
+		Cmds:      p.verbs(),
+		Condition: func(cond string) (bool, error) { return cond == "race" && raceDetector, nil },
 	})
 	if !t.Failed() {
 		p.epilogue()
@@ -137,7 +143,7 @@ type verb = func(ts *testscript.TestScript, neg bool, args []string)
 func (p *scene) verbs() map[string]verb {
 	list := map[string]func(neg bool, args []string){
 		"time": p.pass, "request": p.request, "router": p.atRouter, "slack": p.atSlack, "bot": p.bot, "config": p.config,
-		"terminal": p.terminal, "out": p.out, "trail": p.trailHas, "ledger": p.ledger,
+		"terminal": p.terminal, "out": p.out, "trail": p.trailHas, "ledger": p.ledger, "checkpoint": p.checkpoint,
 	}
 	for who, id := range cast() {
 		list[who] = func(neg bool, args []string) { p.person(id, neg, args) }
