@@ -66,6 +66,9 @@ func admit(router string, step change.Step) error {
 			return fmt.Errorf("%w: attribute %s is no secret", ErrStep, name)
 		}
 	}
+	if step.Place != "" && (!menu.Ordered || step.Action != schema.Add || step.Place != change.TopPlace) {
+		return fmt.Errorf("%w: place %q in %s", ErrStep, step.Place, step.Menu)
+	}
 	if len(step.Match) == 0 && !menu.Singleton {
 		return fmt.Errorf("%w: nothing to find the row by", ErrStep)
 	}
@@ -112,6 +115,20 @@ func (p *pool) execute(ctx context.Context, s *session, request int64, step chan
 	if err != nil {
 		return err
 	}
+	if step.Place == change.TopPlace {
+		id, err := p.top(ctx, s, step.Menu)
+		if err != nil {
+			return err
+		}
+		if id != "" {
+			c.words = append(c.words, word("place-before", id))
+		}
+	}
+	return p.send(ctx, s, c)
+}
+
+// send sends a write once. Without its answer it ends in ErrUnknownOutcome.
+func (p *pool) send(ctx context.Context, s *session, c command) error {
 	a, err := p.run(ctx, s, c)
 	if err == nil {
 		return nil
@@ -122,6 +139,28 @@ func (p *pool) execute(ctx context.Context, s *session, request int64, step chan
 		return err // refused, or cut off before its end: not executed
 	}
 	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+}
+
+// top returns the id of the first row that somebody placed: dynamic rows lead by
+// themselves and cannot be overtaken. Without such a row it is empty.
+func (p *pool) top(ctx context.Context, s *session, path string) (string, error) {
+	menu, _ := schema.Lookup(path)
+	names := []string{schema.ID}
+	for _, name := range []string{"dynamic", "default"} {
+		if _, known := menu.Attr(name); known {
+			names = append(names, name)
+		}
+	}
+	rows, err := p.print(ctx, s, path, names)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		if !isTrue(row["dynamic"]) && !isTrue(row["default"]) {
+			return row[schema.ID], nil
+		}
+	}
+	return "", nil
 }
 
 // find returns the one row that the step is about: its id, if it is no

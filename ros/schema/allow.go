@@ -30,6 +30,58 @@ var allowed = map[string]map[Action][]string{
 		Add:    {"name", "password", "service", "profile", "remote-address", "comment"},
 		Remove: nil,
 	},
+	// A tunnel's rows. Old rows are changed by the scripts of a change in phases
+	// alone, step by step admitted here.
+	"/ip/ipsec/profile": {
+		Add: {
+			"name", "hash-algorithm", "prf-algorithm", "enc-algorithm", "dh-group", "lifetime", "proposal-check", "nat-traversal",
+			"dpd-interval", "dpd-maximum-failures",
+		},
+		Remove: nil,
+	},
+	"/ip/ipsec/proposal": {
+		Add:     {"name", "auth-algorithms", "enc-algorithms", "lifetime", "pfs-group", "disabled", "comment"},
+		Enable:  nil,
+		Disable: nil,
+		Remove:  nil,
+	},
+	"/ip/ipsec/peer": {
+		Add: {
+			"name", "address", "local-address", "port", "profile", "exchange-mode", "passive", "send-initial-contact", "disabled", "comment",
+		},
+		Enable:  nil,
+		Disable: nil,
+		Remove:  nil,
+	},
+	"/ip/ipsec/identity": {
+		Add: {
+			"peer", "auth-method", "secret", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group", "disabled", "comment",
+		},
+		Remove: nil,
+	},
+	"/ip/ipsec/policy": {
+		Add: {
+			"peer", "tunnel", "src-address", "src-port", "dst-address", "dst-port", "protocol", "action", "level", "ipsec-protocols",
+			"proposal", "disabled", "comment",
+		},
+		Change:  {"peer", "proposal", "level", "comment"},
+		Enable:  nil,
+		Disable: nil,
+		Remove:  nil,
+	},
+	"/ip/firewall/nat": {
+		Add:    {"chain", "action", "src-address", "dst-address", "comment"},
+		Remove: nil,
+	},
+	// What a change in phases does besides: guards, and the end of one phase 1 and
+	// of connections that were translated.
+	"/system/scheduler": {
+		Add:    {"name", "start-time", "interval", "policy", "on-event", "disabled", "comment"},
+		Enable: nil,
+		Remove: nil,
+	},
+	"/ip/ipsec/active-peers":  {Remove: nil},
+	"/ip/firewall/connection": {Remove: nil},
 }
 
 // Allowed checks a write against the allow-list: nil, or an error that wraps

@@ -148,6 +148,22 @@ var plainMenus = []Menu{
 		},
 	},
 	{
+		Path: "/system/scheduler", Comment: true, Key: []string{"name"},
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "start-date", Kind: Text},
+			{Name: "start-time", Kind: Text}, // a clock, or startup
+			{Name: "interval", Kind: Duration, Default: "0s"},
+			{Name: "policy", Kind: Set},
+			{Name: "on-event", Kind: Text},
+			{Name: "owner", Kind: Text, ReadOnly: true},
+			{Name: "run-count", Kind: Number, ReadOnly: true, Volatile: true},
+			{Name: "next-run", Kind: Text, ReadOnly: true, Volatile: true},
+			{Name: "disabled", Kind: Bool, Default: "false"},
+			{Name: "comment", Kind: Text},
+		},
+	},
+	{
 		Path: "/user", Comment: true, Key: []string{"name"},
 		Attrs: []Attr{
 			{Name: "name", Kind: Text},

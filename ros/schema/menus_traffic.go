@@ -14,6 +14,7 @@ var trafficMenus = []Menu{
 			{Name: "reply-dst-address", Kind: Text, ReadOnly: true},
 			{Name: "srcnat", Kind: Bool, ReadOnly: true},
 			{Name: "dstnat", Kind: Bool, ReadOnly: true},
+			{Name: "fasttrack", Kind: Bool, ReadOnly: true},
 			{Name: "seen-reply", Kind: Bool, ReadOnly: true, Volatile: true},
 			{Name: "timeout", Kind: Duration, ReadOnly: true, Volatile: true},
 			{Name: "orig-bytes", Kind: Number, ReadOnly: true, Volatile: true},

@@ -1,0 +1,418 @@
+package ros
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vpnbot/change"
+	"vpnbot/ros/schema"
+)
+
+// The scripts of a change in phases. Rules that hold for all of them:
+//
+//   - A script is a pure function of the approved plan; no secret stands in it.
+//   - A row is found by what it is, never by its id and never by its comment.
+//   - Counts are checked before the first write, and each write touches only rows
+//     that do not hold its values yet, so a script may run twice.
+//   - Only what rossim/script knows is used: it stands for what every RouterOS
+//     version reads.
+
+// RenderScript returns the text of a script, or an error that wraps ErrStep or
+// schema.ErrNotAllowed when a step in it must not be written.
+func RenderScript(s change.Script) (string, error) {
+	p, err := newPaper(s)
+	if err != nil {
+		return "", err
+	}
+	switch s.Act.Name {
+	case change.ActArm:
+		p.arm()
+	case change.ActCutOver:
+		p.cutOver()
+	case change.ActCommit:
+		p.commit()
+	case change.ActRestore:
+		p.restore()
+	default:
+		return "", fmt.Errorf("%w: %s is no script", ErrStep, s.Act.Name)
+	}
+	return p.String(), nil
+}
+
+// RenderGuard returns the on-event script of the guard on router: while every
+// policy of this end is established it does nothing, otherwise it puts the old
+// rows back.
+func RenderGuard(plan change.Plan, router string, request int64) (string, error) {
+	p, err := newPaper(change.Script{Plan: plan, Request: request, Act: change.Act{Name: change.ActGuard, Router: router}})
+	if err != nil {
+		return "", err
+	}
+	p.guard()
+	return p.String(), nil
+}
+
+// paper is a script being written.
+type paper struct {
+	strings.Builder
+	change.Script
+	cut, undo, gone []change.Step // to cut over, to take that back, to remove at commit
+	end             change.TunnelEnd
+}
+
+func newPaper(s change.Script) (*paper, error) {
+	if s.Plan.Tunnel == nil {
+		return nil, fmt.Errorf("%w: plan has no phases", ErrStep)
+	}
+	i := slices.IndexFunc(s.Plan.Tunnel.Ends[:], func(e change.TunnelEnd) bool { return e.Router == s.Act.Router })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: router %q is no end of the tunnel", ErrStep, s.Act.Router)
+	}
+	p := &paper{
+		Script: s, end: s.Plan.Tunnel.Ends[i],
+		cut: s.Plan.In(change.PhaseCutOver, s.Act.Router), gone: s.Plan.In(change.PhaseCommit, s.Act.Router),
+	}
+	for _, step := range slices.Backward(p.cut) {
+		undo, ok := step.Undo()
+		if !ok {
+			return nil, fmt.Errorf("%w: step %d cannot be taken back by a script", ErrStep, step.ID)
+		}
+		p.undo = append(p.undo, undo)
+	}
+	return p, p.admit()
+}
+
+// admit checks every step of the script as if it were sent by itself.
+func (p *paper) admit() error {
+	for _, step := range slices.Concat(p.cut, p.undo, p.gone) {
+		if err := admit(p.Act.Router, step); err != nil {
+			return fmt.Errorf("step %d: %w", step.ID, err)
+		}
+		switch {
+		case len(step.Secrets) > 0:
+			return fmt.Errorf("%w: step %d would put a secret into a script", ErrStep, step.ID)
+		case len(identity(step)) == 0:
+			return fmt.Errorf("%w: step %d changes all that its row is found by", ErrStep, step.ID)
+		case step.Action == schema.Add:
+			return fmt.Errorf("%w: step %d adds a row by script", ErrStep, step.ID)
+		}
+	}
+	for _, step := range p.gone {
+		if step.Action != schema.Remove {
+			return fmt.Errorf("%w: step %d of commit is no removal", ErrStep, step.ID)
+		}
+	}
+	for _, extra := range []struct {
+		menu   string
+		action schema.Action
+	}{{menuScheduler, schema.Enable}, {menuScheduler, schema.Remove}, {menuActivePeers, schema.Remove}} {
+		if err := schema.Allowed(extra.menu, extra.action, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *paper) line(format string, args ...any) {
+	fmt.Fprintf(p, format, args...)
+	p.WriteByte('\n')
+}
+
+// name is what log lines and errors of the request begin with.
+func (p *paper) name(text string) string { return quote(fmt.Sprintf("vpnbot %d: %s", p.Request, text)) }
+
+func (p *paper) guardRows(and string) string {
+	return rowsOf(menuScheduler, "name="+quote(change.GuardName(p.Request))+and)
+}
+
+// refuse stops the script when a count compares so.
+func (p *paper) refuse(rows, compare, why string) {
+	p.line(":if ([:len [%s]] %s) do={ :error %s }", rows, compare, p.name(why))
+}
+
+func (p *paper) arm() {
+	p.line(":do {")
+	p.line("  :parse [/system/scheduler get [%s] on-event]", p.guardRows(""))
+	for _, name := range []change.ActName{change.ActCutOver, change.ActCommit, change.ActRestore} {
+		other := &paper{Script: p.Script, cut: p.cut, undo: p.undo, gone: p.gone, end: p.end}
+		other.Act.Name, other.Drop = name, p.Drop
+		map[change.ActName]func(){change.ActCutOver: other.cutOver, change.ActCommit: other.commit, change.ActRestore: other.restore}[name]()
+		p.line("  :parse %s", quote(other.String()))
+	}
+	p.line("  /system/scheduler enable [%s]", p.guardRows(""))
+	p.line("} on-error={ :log error %s }", p.name("a script does not parse, the guard stays off"))
+}
+
+func (p *paper) cutOver() {
+	if p.Delay > 0 {
+		p.line(":delay %s", delay(p.Delay))
+	}
+	if !p.Again {
+		p.refuse(p.guardRows(" and !disabled"), "!= 1", "no guard")
+	}
+	for _, step := range p.cut {
+		compare := "!= 1"
+		if p.Again && step.Action == schema.Disable {
+			compare = "> 1" // removed at commit already
+		}
+		why := fmt.Sprintf("step %d finds other rows than planned", step.ID)
+		p.refuse(rowsOf(step.Menu, identity(step)...), compare, why)
+		if !p.Again {
+			p.refuse(rowsOf(step.Menu, append(identity(step), before(step)...)...), compare, why)
+		}
+	}
+	dropped := len(p.Drop) == 0
+	for _, step := range p.cut {
+		p.line("%s", p.write(step))
+		if !dropped && step.Menu == menuPeer && step.Action == schema.Disable {
+			p.drop()
+			dropped = true
+		}
+	}
+	if !dropped {
+		p.drop()
+	}
+	p.line(":log info %s", p.name("cut over"))
+}
+
+// drop ends the phase 1 that was there. That it fails does not stop a script: it
+// ends by itself, and the bot looks.
+func (p *paper) drop() {
+	for _, old := range p.Drop {
+		conditions := []string{"spii=" + quote(old.SPII), "spir=" + quote(old.SPIR)}
+		if old.Remote.IsValid() {
+			conditions = append(conditions, "remote-address="+old.Remote.String())
+		}
+		p.line(":do { %s remove [%s] } on-error={}", menuActivePeers, rowsOf(menuActivePeers, conditions...))
+	}
+}
+
+func (p *paper) commit() {
+	p.line("%s remove [%s]", menuScheduler, p.guardRows(""))
+	for _, step := range p.cut {
+		if step.Action != schema.Disable { // what was switched off may be removed already
+			p.refuse(rowsOf(step.Menu, identity(step)...), "!= 1", fmt.Sprintf("row of step %d is gone", step.ID))
+		}
+		p.refuse(rowsOf(step.Menu, differing(step, p.Request)...), "!= 0", fmt.Sprintf("step %d is not in place", step.ID))
+	}
+	for _, step := range p.gone {
+		p.refuse(rowsOf(step.Menu, identity(step)...), "> 1", fmt.Sprintf("step %d finds other rows than planned", step.ID))
+	}
+	for _, step := range p.gone {
+		p.line("%s remove [%s]", step.Menu, rowsOf(step.Menu, identity(step)...))
+	}
+	p.line(":log info %s", p.name("committed"))
+}
+
+func (p *paper) restore() {
+	for _, rows := range p.old() {
+		p.refuse(rows, "= 0", "old rows are gone")
+	}
+	p.back("")
+	p.drop()
+	p.line(":log info %s", p.name("old rows restored"))
+}
+
+func (p *paper) guard() {
+	var down, changed, gone []string
+	for _, s := range p.end.Selectors {
+		down = append(down, fmt.Sprintf("([:len [%s]] = 0)", rowsOf(menuPolicy, "src-address="+s.Source.String(),
+			"dst-address="+s.Destination.String(), `ph2-state="established"`, "!disabled", "!template")))
+	}
+	for _, step := range p.undo {
+		changed = append(changed, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))
+	}
+	for _, rows := range p.old() {
+		gone = append(gone, fmt.Sprintf("([:len [%s]] = 0)", rows))
+	}
+	if len(changed) == 0 {
+		p.line(":log info %s", p.name("nothing to guard"))
+		return
+	}
+	if len(down) > 0 {
+		p.line(":if (%s) do={", strings.Join(down, " or "))
+	} else {
+		p.line(":if (true) do={")
+	}
+	p.line("  :if (%s) do={", strings.Join(changed, " or "))
+	if len(gone) > 0 {
+		p.line("    :if (%s) do={ :error %s }", strings.Join(gone, " or "), p.name("old rows are gone"))
+	}
+	p.line("    :log warning %s", p.name("tunnel is not up, old rows come back"))
+	p.back("    ")
+	p.line("  }")
+	p.line("}")
+}
+
+// old returns the rows that must be there for the old values to mean anything.
+func (p *paper) old() []string {
+	var list []string
+	need := func(rows string) {
+		if !slices.Contains(list, rows) {
+			list = append(list, rows)
+		}
+	}
+	for _, step := range p.undo {
+		switch step.Action {
+		case schema.Enable, schema.Change:
+			need(rowsOf(step.Menu, identity(step)...))
+		}
+		for _, ref := range []struct{ attr, menu string }{{"peer", menuPeer}, {"proposal", menuProposal}, {"profile", menuProfile}} {
+			if name := step.After[ref.attr]; name != "" {
+				need(rowsOf(ref.menu, "name="+quote(name)))
+			}
+		}
+	}
+	return list
+}
+
+// back writes the old values, each for itself: one that is refused keeps none of
+// the others from being written.
+func (p *paper) back(indent string) {
+	for _, step := range p.undo {
+		p.line("%s:do { %s } on-error={ :log error %s }", indent, p.write(step), p.name(fmt.Sprintf("step %d not taken back", step.ID)))
+	}
+}
+
+// write is the command that gives a step's row its values.
+func (p *paper) write(step change.Step) string {
+	rows := rowsOf(step.Menu, differing(step, p.Request)...)
+	if step.Action != schema.Change {
+		return fmt.Sprintf("%s %s [%s]", step.Menu, step.Action, rows)
+	}
+	words := []string{step.Menu, "set", "[" + rows + "]"}
+	for _, name := range cleared(step) {
+		words = append(words, "!"+name)
+	}
+	for _, name := range step.After.Names() {
+		words = append(words, name+"="+literal(step.Menu, name, wanted(step, name, p.Request)))
+	}
+	return strings.Join(words, " ")
+}
+
+// wanted is the value that a step gives an attribute. A comment of ours carries
+// the mark; one that is put back carries what it carried.
+func wanted(step change.Step, name string, request int64) string {
+	if name == "comment" && step.Phase != change.PhaseRevert {
+		return change.Mark(step.After[name], request, step.ID)
+	}
+	return step.After[name]
+}
+
+// identity are the conditions that name a step's row whatever the step does to it.
+func identity(step change.Step) []string {
+	var conditions []string
+	for _, name := range step.Match.Names() {
+		_, was := step.Before[name]
+		_, will := step.After[name]
+		if step.Action == schema.Change && (was || will) {
+			continue
+		}
+		conditions = append(conditions, equals(step.Menu, name, step.Match[name]))
+	}
+	if len(conditions) == 0 {
+		return nil
+	}
+	menu, _ := schema.Lookup(step.Menu)
+	for _, name := range []string{"dynamic", "template"} {
+		if _, known := menu.Attr(name); known && step.Match[name] == "" {
+			conditions = append(conditions, "!"+name)
+		}
+	}
+	return conditions
+}
+
+// before are the conditions that a row still holds what the plan saw.
+func before(step change.Step) []string {
+	switch step.Action {
+	case schema.Enable:
+		return []string{"disabled"}
+	case schema.Disable:
+		return []string{"!disabled"}
+	}
+	var conditions []string
+	for _, name := range step.Before.Names() {
+		conditions = append(conditions, equals(step.Menu, name, step.Before[name]))
+	}
+	return conditions
+}
+
+// differing are the conditions that name a step's row unless it holds the step's
+// values already.
+func differing(step change.Step, request int64) []string {
+	conditions := identity(step)
+	switch step.Action {
+	case schema.Enable:
+		return append(conditions, "disabled")
+	case schema.Disable:
+		return append(conditions, "!disabled")
+	}
+	var other []string
+	for _, name := range step.After.Names() {
+		other = append(other, name+"!="+literal(step.Menu, name, wanted(step, name, request)))
+	}
+	for _, name := range cleared(step) {
+		other = append(other, name+`!=""`)
+	}
+	return append(conditions, "("+strings.Join(other, " or ")+")")
+}
+
+func rowsOf(menu string, conditions ...string) string {
+	return menu + " find where " + strings.Join(conditions, " and ")
+}
+
+func equals(menu, name, value string) string { return name + "=" + literal(menu, name, value) }
+
+// literal writes a value as the console reads its kind.
+func literal(path, name, value string) string {
+	menu, _ := schema.Lookup(path)
+	a, _ := menu.Attr(name)
+	switch a.Kind {
+	case schema.Bool:
+		if a.Canonical(value) == "true" {
+			return "yes"
+		}
+		return "no"
+	case schema.Number, schema.Duration, schema.Address, schema.Prefix:
+		if bare(value) {
+			return value
+		}
+	}
+	return quote(value)
+}
+
+// bare tells whether value is made of the letters of numbers and addresses alone.
+func bare(value string) bool {
+	return value != "" && strings.Trim(value, "0123456789abcdefghijklmnopqrstuvwxyz.:/-") == ""
+}
+
+// quote writes a string literal. Bytes that are no plain text are written in hex,
+// so that comments of any encoding come through unchanged.
+func quote(value string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c == '"' || c == '\\' || c == '$' || c == '?':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%02X`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// delay writes whole seconds as such, anything else in milliseconds.
+func delay(d time.Duration) string {
+	if d%time.Second == 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	return fmt.Sprintf("%dms", max(1, d/time.Millisecond))
+}
