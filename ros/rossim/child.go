@@ -357,6 +357,7 @@ func (in *Internet) complete(k *ike) {
 			continue
 		}
 		o := in.phase2(k, e)
+		o.attempt.Rekey = k.v2() // its own keys, unlike those that came with phase 1
 		if !in.judge(o) {
 			k.retry = in.clock.Add(in.opts.Switches.TimeUp)
 			continue

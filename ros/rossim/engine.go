@@ -2,6 +2,7 @@ package rossim
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -171,6 +172,11 @@ func (in *Internet) changed(n *node) {
 	i := in.byName[n.name]
 	in.stale.node(i)
 	n.known = false
+	for _, k := range slices.Clone(in.ikes) {
+		if k.ends[0].node == i || k.ends[1].node == i {
+			in.listen(k)
+		}
+	}
 	in.review(n)
 	in.plan(i)
 }

@@ -343,3 +343,66 @@ func TestStory_Day(t *testing.T) {
 		})
 	}
 }
+
+// Ensure two ends that want different PFS groups have a tunnel on IKEv2 until
+// its first SAs end, and none after.
+func TestStory_FirstRekeyFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, "ike2")
+		if err := e.feng.Set("/ip/ipsec/proposal", "s2s", schema.Row{"pfs-group": "modp2048"}); err != nil {
+			t.Fatal(err)
+		}
+		wait(5 * time.Second)
+		e.established()
+		wait(45 * time.Minute)
+		for _, r := range []*rossim.Router{e.hq, e.feng} {
+			if len(r.Rows("/ip/ipsec/installed-sa")) != 0 {
+				t.Errorf("%s has SAs", r.Name())
+			}
+			if row := r.Rows("/ip/ipsec/active-peers")[0]; row["state"] != "established" || row["ph2-total"] != "" {
+				t.Errorf("%s has %v", r.Name(), row)
+			}
+		}
+		if !logged(e.hq, "ipsec,error got error: NO_PROPOSAL_CHOSEN") {
+			t.Errorf("log: %v", e.hq.Rows("/log"))
+		}
+	})
+}
+
+// Ensure a router whose address changes loses its tunnel, and has it back when
+// the name that the other end calls follows.
+func TestStory_AddressChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, "ike2")
+		e.in.SetName("feng.example.net", netip.MustParseAddr(fengWAN))
+		for _, err := range []error{
+			e.hq.Set("/ip/ipsec/peer", "s2s", schema.Row{"address": "feng.example.net"}),
+			e.feng.Set("/ip/ipsec/peer", "s2s", schema.Row{"passive": "yes"}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(time.Minute)
+		before := e.established()
+		const moved = "198.51.100.99"
+		for _, row := range e.feng.Rows("/ip/address") {
+			if row["interface"] == "ether1" {
+				if err := e.feng.Set("/ip/address", row[".id"], schema.Row{"address": moved + "/24"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		wait(5 * time.Minute)
+		for _, row := range e.hq.Rows("/ip/ipsec/active-peers") {
+			if row["state"] == "established" {
+				t.Errorf("hq still has %v", row)
+			}
+		}
+		e.in.SetName("feng.example.net", netip.MustParseAddr(moved))
+		wait(2 * time.Minute)
+		if after := e.established(); after == before {
+			t.Error("same cookies")
+		}
+	})
+}
