@@ -387,3 +387,58 @@ func TestInternet_Refused(t *testing.T) {
 		p.hq.Rows("/ip/ipsec/peer")
 	})
 }
+
+// Ensure details are logged only where /system/logging asks for them, and the
+// memory keeps so many lines as its action says.
+func TestInternet_Log(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, Switches{})
+		p.set(p.feng, "/ip/ipsec/profile", "hq", schema.Row{"hash-algorithm": "sha512"})
+		p.set(p.hq, "/ip/ipsec/peer", "feng", schema.Row{"passive": "yes"})
+		p.wait(2 * time.Minute)
+		same(t, "details", lines(p.hq, "ipsec,debug"), 0)
+		add(t, p.hq, "/system/logging", schema.Row{"topics": "ipsec"})
+		p.wait(2 * time.Minute)
+		if lines(p.hq, "ipsec,debug rejected") == 0 || lines(p.hq, "ipsec,error no suitable proposal found.") == 0 {
+			t.Errorf("log %v", p.hq.Rows("/log"))
+		}
+		p.wait(24 * time.Hour)
+		same(t, "lines kept", len(p.hq.Rows("/log")), 1000)
+	})
+}
+
+// Ensure a peer bound to the second of two WANs goes by that one, and loses its
+// tunnel with that line alone.
+func TestInternet_TwoWANs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, Switches{})
+		const second = "192.0.2.77"
+		add(t, p.hq, "/ip/address", schema.Row{"address": second + "/24", "interface": "ether3"})
+		p.set(p.hq, "/ip/ipsec/peer", "feng", schema.Row{"local-address": second})
+		p.set(p.feng, "/ip/ipsec/peer", "hq", schema.Row{"address": second + "/32"})
+		p.wait(time.Minute)
+		p.up()
+		same(t, "remote address", one(t, p.feng, "/ip/ipsec/active-peers")["remote-address"], second)
+		p.in.SetAddressDown(addr(hqWAN), true)
+		p.wait(5 * time.Minute)
+		p.up()
+		p.in.SetAddressDown(addr(second), true)
+		p.wait(5 * time.Minute)
+		same(t, "phase 1 without its line", established(p.feng), 0)
+	})
+}
+
+// Ensure an end that waits brings nothing up by itself, and answers.
+func TestInternet_Passive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, Switches{})
+		p.set(p.hq, "/ip/ipsec/peer", "feng", schema.Row{"passive": "yes"})
+		p.set(p.feng, "/ip/ipsec/peer", "hq", schema.Row{"passive": "yes"})
+		p.wait(time.Hour)
+		same(t, "negotiations", p.judge.asked, 0)
+		p.set(p.feng, "/ip/ipsec/peer", "hq", schema.Row{"passive": "no"})
+		p.wait(3 * time.Second)
+		p.up()
+		same(t, "side", one(t, p.hq, "/ip/ipsec/active-peers")["side"], "responder")
+	})
+}
