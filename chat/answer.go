@@ -87,8 +87,18 @@ func (c *Chat) tell(ctx context.Context, who change.SlackID, channel string, m r
 	}
 }
 
-// share posts reply for everyone in the channel where it was asked.
+// share posts reply for everyone in the channel where it was asked, unless people
+// of another organisation read there.
 func (c *Chat) share(ctx context.Context, d delivery, who commands.Caller, reply commands.Reply) {
+	if shared, err := c.slack.extShared(ctx, d.Channel); shared {
+		c.recordRefusal(ctx, d, who, refuseShared)
+		c.answerError(ctx, d, who, refuseShared)
+		return
+	} else if err != nil && code(err) != "missing_scope" {
+		c.o.Log.Warn("sharing", "err", err)
+		c.answerError(ctx, d, who, err)
+		return
+	}
 	reply.Parts = append(reply.Parts, commands.Say(commands.Hint, change.T("chat.shared", "person", who.Actor.Person.ID)))
 	if _, err := c.slack.post(ctx, d.Channel, "", c.voice(who.Language).rendering(reply)); err != nil {
 		c.o.Log.Warn("sharing", "err", err)

@@ -119,6 +119,7 @@ const (
 	refuseUnread   refusal = "unread"
 	refuseBusy     refusal = "busy"
 	refuseTrigger  refusal = "trigger"
+	refuseShared   refusal = "shared"
 )
 
 // Error names the refusal.
@@ -137,6 +138,8 @@ func (r refusal) Explain() (sentence, hint change.Text) {
 		return change.T("chat.unread"), change.T("chat.unread.hint")
 	case refuseBusy:
 		return change.T("chat.busy"), change.T("chat.busy.hint")
+	case refuseShared:
+		return change.T("chat.share.foreign"), change.T("chat.share.foreign.hint")
 	}
 	return change.T("chat.trigger"), change.T("chat.trigger.hint")
 }

@@ -375,6 +375,26 @@ func TestAnswer_Share(t *testing.T) {
 	})
 }
 
+// Ensure nothing is shared where people of another organisation read.
+func TestAnswer_ShareForeign(t *testing.T) {
+	o := workspace()
+	o.Channels[0].Shared = true
+	bubble(t, o, func(t *testing.T, r *rig) {
+		reply := said("the sites")
+		reply.Share = true
+		r.desk.reply = reply
+		r.command("UOPS", "CAPP", "/vpn sites")
+		r.desk.set(func(d *desk) { d.reply = said("the sites") })
+		r.click("UOPS", r.sim.Messages("UOPS", "CAPP")[0].Ref(), commands.ActionShare)
+		if got := r.seen("UAPP", "CAPP"); len(got) != 0 {
+			t.Errorf("the others read %q", got)
+		}
+		if got := r.desk.asked("refuse"); len(got) != 1 {
+			t.Errorf("refusals recorded: %+v", got)
+		}
+	})
+}
+
 // Ensure the preview that was pressed on gives way to the answer, and stays when
 // the press was refused.
 func TestAnswer_Preview(t *testing.T) {

@@ -20,7 +20,10 @@ func (p *scene) person(user string, neg bool, args []string) {
 	p.need(args, 1, "WHO VERB …")
 	switch args[0] {
 	case "/vpn":
-		p.types(user, neg, strings.Join(args, " "))
+		p.types(user, room(user), neg, strings.Join(args, " "))
+	case "in":
+		p.need(args, 3, "WHO in CHANNEL /vpn …")
+		p.types(user, args[1], neg, strings.Join(args[2:], " "))
 	case "answered":
 		p.answered(user, neg, args[1:])
 	case "sees":
@@ -54,12 +57,13 @@ func room(user string) string {
 	return "C0VPNOPS"
 }
 
-// messages are all that a person can see.
+// messages are all that a person can see, the newest last.
 func (p *scene) messages(user string) []slacksim.Message {
 	var all []slacksim.Message
 	for _, channel := range []string{"C0VPNOPS", "C0VPNAUDIT", "C0PARTNER", p.slack.Direct(user)} {
 		all = append(all, p.slack.Messages(user, channel)...)
 	}
+	slices.SortStableFunc(all, func(a, b slacksim.Message) int { return strings.Compare(a.TS, b.TS) })
 	return all
 }
 
@@ -97,9 +101,9 @@ func (p *scene) acts(user string) {
 	}
 }
 
-func (p *scene) types(user string, neg bool, line string) {
+func (p *scene) types(user, channel string, neg bool, line string) {
 	p.acts(user)
-	p.verdict(neg, p.slack.Command(p.t.Context(), user, room(user), line))
+	p.verdict(neg, p.slack.Command(p.t.Context(), user, channel, line))
 }
 
 // verdict fails the script unless Slack took what somebody did, or with neg

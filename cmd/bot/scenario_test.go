@@ -29,6 +29,7 @@ import (
 // (of another organisation). Each of them can:
 //
 //	WHO /vpn …              type a command in #vpn-ops (outsider: in #other-co)
+//	WHO in CHANNEL /vpn …   type it elsewhere
 //	WHO answered TEXT…      gets exactly one answer that only they see, with each TEXT in it
 //	WHO sees TEXT…          one message before their eyes holds each TEXT
 //	WHO presses ACTION TEXT…  presses a button of the newest message that has it and each TEXT
