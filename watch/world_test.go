@@ -101,9 +101,10 @@ type world struct {
 	stop   func()
 }
 
-func newWorld(t *testing.T, l *lan, edit ...func(*watch.Options)) *world {
+func newWorld(t *testing.T, l watch.Routers, edit ...func(*watch.Options)) *world {
 	t.Helper()
-	w := &world{t: t, ledger: storetest.Open(t), lan: l}
+	w := &world{t: t, ledger: storetest.Open(t)}
+	w.lan, _ = l.(*lan) // nil: the routers are others
 	w.o = watch.Options{Ledger: w.ledger, Routers: l, Notary: w.ledger, Log: slog.New(slog.DiscardHandler)}
 	for _, e := range edit {
 		e(&w.o)
