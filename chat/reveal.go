@@ -59,10 +59,16 @@ func (c *Chat) tellReader(ctx context.Context, d delivery, who commands.Caller, 
 // maxConflicts bounds how often a record that somebody moved is read again.
 const maxConflicts = 5
 
-// open commits the opening. Two clicks at once are two openings.
+// open commits the opening. Two clicks at once are two openings. Whoever had no
+// entry in the configuration when the credentials were granted, and has one now,
+// is still the same person.
 func (c *Chat) open(ctx context.Context, d delivery, who commands.Caller, v change.Reveal) (change.Reveal, error) {
+	actor := who.Actor
+	if p, ok := c.o.People.Person(v.Credentials.Reader); ok && p.ID == actor.Person.ID {
+		actor.Person.ID = v.Credentials.Reader
+	}
 	for range maxConflicts {
-		m, err := v.Open(time.Now(), who.Actor)
+		m, err := v.Open(time.Now(), actor)
 		if err != nil {
 			return v, err
 		}

@@ -13,14 +13,16 @@ import (
 // me shows the caller's accounts, how to set them up, and a button for
 // credentials that wait.
 func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
-	me := c.Actor.Person.ID
-	accounts, err := s.o.Ledger.AccountsOf(ctx, me)
-	if err != nil {
-		return Reply{}, err
+	var accounts []change.Account
+	for _, me := range names(c.Actor.Person) {
+		list, err := s.o.Ledger.AccountsOf(ctx, me)
+		if err != nil {
+			return Reply{}, err
+		}
+		// Somebody else's account that the caller hands over shows only while its
+		// credentials wait.
+		accounts = append(accounts, slices.DeleteFunc(list, func(a change.Account) bool { return a.Owner != me })...)
 	}
-	// Somebody else's account that the caller hands over shows only while its
-	// credentials wait.
-	accounts = slices.DeleteFunc(accounts, func(a change.Account) bool { return a.Owner != me })
 	reply := Reply{Title: change.T("me.title")}
 	waiting, err := s.waiting(ctx, c)
 	if err != nil {
@@ -49,6 +51,18 @@ func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
 	return reply, nil
 }
 
+// names are the IDs under which the ledger may know p: that of now, and those of
+// a time when the configuration had no entry for p.
+func names(p change.Person) []change.PersonID {
+	ids := []change.PersonID{p.ID}
+	for _, slack := range p.Slack {
+		if id := change.Unlisted(slack); id != p.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 func orNone(v string) change.Text {
 	if v == "" {
 		return change.T("common.none")
@@ -63,8 +77,9 @@ func (s *Service) waiting(ctx context.Context, c *call) ([]Part, error) {
 		return nil, err
 	}
 	var parts []Part
+	me := names(c.Actor.Person)
 	for _, v := range reveals {
-		if v.MayOpen(c.now, c.Actor.Person.ID) != nil {
+		if !slices.Contains(me, v.Credentials.Reader) || v.MayOpen(c.now, v.Credentials.Reader) != nil {
 			continue
 		}
 		parts = append(parts,
