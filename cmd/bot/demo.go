@@ -62,6 +62,7 @@ type demo struct {
 	dir      string
 	routers  []*office
 	internet *rossim.Internet
+	calls    map[string]func() // ends the talk through a tunnel
 	slack    *slacksim.Server
 	url      string
 	serving  errgroup.Group

@@ -68,11 +68,12 @@ func (d *demo) dig(t demoTunnel) error {
 	if near == nil || far == nil {
 		return errors.New("an end has no office")
 	}
-	return errors.Join(near.dig(far, psk, t.Profile, nil), far.dig(near, psk, t.Profile, t.Far), d.converse(near, far))
+	return errors.Join(near.dig(far, psk, t.Profile, nil), far.dig(near, psk, t.Profile, t.Far), d.converse(t.Name, near, far))
 }
 
-// converse lets a computer at each end talk with one at the other.
-func (d *demo) converse(near, far *office) error {
+// converse lets a computer at each end talk with one at the other, through a
+// tunnel when that is up.
+func (d *demo) converse(tunnel string, near, far *office) error {
 	from, err := netip.ParseAddr(near.LAN + ".31")
 	if err != nil {
 		return err
@@ -81,8 +82,15 @@ func (d *demo) converse(near, far *office) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.internet.StartFlow(rossim.Flow{From: from, To: to, Protocol: "tcp", FromPort: 50123, ToPort: 445, There: 4, Back: 7, Size: 600})
-	return err
+	hangUp, err := d.internet.StartFlow(rossim.Flow{From: from, To: to, Protocol: "tcp", FromPort: 50123, ToPort: 445, There: 4, Back: 7, Size: 600})
+	if err != nil {
+		return err
+	}
+	if d.calls == nil {
+		d.calls = map[string]func(){}
+	}
+	d.calls[tunnel] = hangUp
+	return nil
 }
 
 func (d *demo) office(site string) *office {

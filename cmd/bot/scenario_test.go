@@ -51,6 +51,8 @@ import (
 //	router SITE next FAULT              at the next write: refused [TEXT], lost-before, lost-after,
 //	                                    hang-before, hang-after, reboot-before, reboot-after
 //	router SITE meddles MENU NAME K=V…  somebody sets a row right after the next write
+//	line SITE SITE EVENT                cut, mended, answers-lost (what the second sends), answers-back,
+//	                                    quiet (nobody talks through the tunnel any more)
 //	slack fails METHOD CODE, slack loses METHOD   definite and unknown failure of the next call
 //	slack is away|back
 //	slack repeats                       delivers the last click, form or command again
@@ -143,7 +145,7 @@ type verb = func(ts *testscript.TestScript, neg bool, args []string)
 
 func (p *scene) verbs() map[string]verb {
 	list := map[string]func(neg bool, args []string){
-		"time": p.pass, "request": p.request, "router": p.atRouter, "slack": p.atSlack, "bot": p.bot, "config": p.config,
+		"time": p.pass, "line": p.line, "request": p.request, "router": p.atRouter, "slack": p.atSlack, "bot": p.bot, "config": p.config,
 		"terminal": p.terminal, "out": p.out, "trail": p.trailHas, "ledger": p.ledger, "checkpoint": p.checkpoint,
 	}
 	for who, id := range cast() {
