@@ -21,12 +21,16 @@ type Query struct {
 }
 
 // Matches tells whether row is one that q names. Values are compared in
-// canonical form.
+// canonical form; an empty one names rows that lack the attribute as well. A
+// comment without generation mark names rows with one, too.
 func (q Query) Matches(row schema.Row) bool {
 	menu, _ := schema.Lookup(q.Menu)
 	for name, want := range q.Where {
 		have, ok := row[name]
-		if !ok || !menu.Same(name, have, want) {
+		if !ok && want != "" {
+			return false
+		}
+		if !menu.Same(name, have, want) && (name != "comment" || Unmarked(have) != want) {
 			return false
 		}
 	}

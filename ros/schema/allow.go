@@ -57,14 +57,16 @@ var allowed = map[string]map[Action][]string{
 		Add: {
 			"peer", "auth-method", "secret", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group", "disabled", "comment",
 		},
-		Remove: nil,
+		Enable:  nil,
+		Disable: nil,
+		Remove:  nil,
 	},
 	"/ip/ipsec/policy": {
 		Add: {
 			"peer", "tunnel", "src-address", "src-port", "dst-address", "dst-port", "protocol", "action", "level", "ipsec-protocols",
 			"proposal", "disabled", "comment",
 		},
-		Change:  {"peer", "proposal", "level", "comment"},
+		Change:  {"peer", "proposal", "level", "tunnel", "ipsec-protocols", "comment"},
 		Enable:  nil,
 		Disable: nil,
 		Remove:  nil,

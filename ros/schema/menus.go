@@ -115,6 +115,13 @@ var plainMenus = []Menu{
 		},
 	},
 	{
+		Path: "/safe-mode", Singleton: true, // since 7.18
+		Attrs: []Attr{
+			{Name: "enabled", Kind: Bool, ReadOnly: true},
+			{Name: "user", Kind: Text, ReadOnly: true},
+		},
+	},
+	{
 		Path: "/system/clock", Singleton: true,
 		Attrs: []Attr{
 			{Name: "date", Kind: Text, Volatile: true},

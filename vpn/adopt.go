@@ -1,0 +1,260 @@
+package vpn
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"vpnbot/change"
+	"vpnbot/ros/schema"
+)
+
+// held is what one router holds of a tunnel, found by what rows are and not by
+// their names or comments, and the steps that change it.
+type held struct {
+	End
+	far           End
+	site, farSite Site
+	want          ExpectedEnd
+	estate        Estate
+	pools         []string // of the dial-in server here
+	snap          change.Snapshot
+	page          *page
+	local, remote netip.Addr // between which phase 1 runs, as this router sees it
+
+	peer     schema.Row   // nil: none
+	identity schema.Row   // nil: none
+	policies []schema.Row // for each wanted pair, nil: none
+	extra    []schema.Row // policies of the peer that the definition does not want
+	bypasses []bypass     // for each wanted pair
+
+	steps []change.Step
+	notes []change.Text // for the reader, in the order of finding
+}
+
+func newHeld(in TunnelChange, want Expected, i int) (*held, error) {
+	e := &held{
+		End: in.Tunnel.Ends[i], far: in.Tunnel.Ends[1-i], want: want.Ends[i], estate: in.Estate, snap: in.Snapshots[i],
+		page: decode(Half{Snapshot: in.Snapshots[i]}),
+	}
+	e.site, _ = in.Estate.Site(e.Site)
+	e.farSite, _ = in.Estate.Site(e.far.Site)
+	for _, d := range in.DialIns {
+		if SameName(d.Router, e.Router) {
+			e.pools = append(e.pools, d.Pool)
+		}
+	}
+	return e, e.checkRouter()
+}
+
+// adopt finds the tunnel's rows. It refuses where it cannot tell which they are,
+// and where a row serves something else as well.
+func (e *held) adopt(others []Tunnel) error {
+	if err := e.findPolicies(); err != nil {
+		return err
+	}
+	if err := e.findPeer(others); err != nil {
+		return err
+	}
+	if err := e.findIdentity(); err != nil {
+		return err
+	}
+	e.findBypasses()
+	return nil
+}
+
+// static tells whether a policy was made by somebody and is no template.
+func static(row schema.Row) bool {
+	return !isTrue(row, menuPolicy, "dynamic") && !isTrue(row, menuPolicy, "template")
+}
+
+// everything tells whether a policy is about all traffic between its networks.
+func everything(row schema.Row) bool {
+	return defaulted(menuPolicy, row, "protocol") == "all" && defaulted(menuPolicy, row, "src-port") == "any" &&
+		defaulted(menuPolicy, row, "dst-port") == "any"
+}
+
+// findPolicies finds the row for each pair of networks that the definition joins.
+func (e *held) findPolicies() error {
+	e.policies = make([]schema.Row, len(e.want.Policies))
+	for i := range e.page.policies {
+		p, row := &e.page.policies[i], e.snap.Menus[menuPolicy][i]
+		n := slices.Index(e.want.Policies, p.Selectors)
+		if p.odd != "" && (n >= 0 || !p.Source.IsValid() || !p.Destination.IsValid()) {
+			return e.unreadable(p.origin)
+		}
+		if n < 0 || isTrue(row, menuPolicy, "template") || !everything(row) {
+			continue
+		}
+		if err := e.takePolicy(n, p, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *held) takePolicy(n int, p *policyRow, row schema.Row) error {
+	facts := []any{"router", e.Router, "source", p.Source.String(), "destination", p.Destination.String()}
+	action := defaulted(menuPolicy, row, "action")
+	switch {
+	case p.Dynamic:
+		return refuse("tunnel_policy_generated", facts...)
+	case action != "encrypt":
+		return refuse("tunnel_policy_action", append(facts, "action", action)...)
+	case strings.Contains(row["peer"], ","):
+		return refuse("tunnel_policy_peers", append(facts, "peers", ReadableBytes(row["peer"]))...)
+	case e.policies[n] != nil:
+		return refuse("tunnel_policy_twice", facts...)
+	}
+	if _, ok := e.identify(menuPolicy, row, "src-address", "dst-address"); !ok {
+		return refuse("tunnel_policy_twice", facts...)
+	}
+	e.policies[n] = row
+	return nil
+}
+
+// findPeer finds the one peer that the tunnel uses: policies name it, or it leads
+// to the other end.
+func (e *held) findPeer(others []Tunnel) error {
+	for i := range e.page.peers {
+		p, row := &e.page.peers[i], e.snap.Menus[menuPeer][i]
+		named := slices.ContainsFunc(e.policies, func(r schema.Row) bool { return r != nil && r["peer"] == row["name"] })
+		leads := e.leads(p)
+		if p.Dynamic || !named && !leads {
+			continue
+		}
+		if p.odd != "" {
+			return e.unreadable(p.origin)
+		}
+		extra, stranger := e.carried(row["name"], others)
+		switch {
+		case stranger != nil && named && leads:
+			return refuse("tunnel_peer_shared", "router", e.Router, "peer", ReadableBytes(row["name"]),
+				"source", stranger["src-address"], "destination", stranger["dst-address"])
+		case stranger != nil || !leads && e.elsewhere(p, others):
+			continue // somebody else's, to which a policy of ours points or which goes the same way
+		case e.peer != nil:
+			return refuse("tunnel_peers", "router", e.Router, "first", ReadableBytes(e.peer["name"]), "second", ReadableBytes(row["name"]))
+		}
+		e.peer, e.extra = row, extra
+	}
+	return nil
+}
+
+// carried returns the policies of a peer that the definition does not want:
+// those between the two sites' networks are the tunnel's, any other is a
+// stranger's.
+func (e *held) carried(peer string, others []Tunnel) (extra []schema.Row, stranger schema.Row) {
+	for i, row := range e.snap.Menus[menuPolicy] {
+		if !static(row) || !slices.Contains(strings.Split(row["peer"], ","), peer) {
+			continue
+		}
+		p := &e.page.policies[i]
+		wanted := slices.ContainsFunc(e.policies, func(r schema.Row) bool { return r != nil && r[schema.ID] == row[schema.ID] })
+		switch {
+		case wanted:
+		case p.odd == "" && p.carries && row["peer"] == peer && within(e.site.LAN, p.Source) && within(e.farSite.LAN, p.Destination) &&
+			!wantedBy(others, e.Router, p.Selectors):
+			extra = append(extra, row)
+		default:
+			return nil, row
+		}
+	}
+	return extra, nil
+}
+
+func within(networks []netip.Prefix, p netip.Prefix) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
+}
+
+// wantedBy tells whether another definition joins the same networks at router.
+func wantedBy(others []Tunnel, router string, s Selectors) bool {
+	return slices.ContainsFunc(others, func(o Tunnel) bool {
+		return slices.ContainsFunc([]int{0, 1}, func(i int) bool {
+			return SameName(o.Ends[i].Router, router) && slices.Contains(o.Ends[i].Prefixes, s.Source) &&
+				slices.Contains(o.Ends[1-i].Prefixes, s.Destination)
+		})
+	})
+}
+
+// leads tells whether a peer leads to the other end, over this end's WAN.
+func (e *held) leads(p *peerRow) bool {
+	if p.local.IsValid() && e.want.Local.IsValid() && p.local != e.want.Local {
+		return false
+	}
+	want := e.want
+	if want.Remote = e.remote; p.prefix.IsSingleIP() && p.prefix.Addr().Unmap() == e.remote {
+		return true
+	}
+	return (&view{want: want}).leads(p)
+}
+
+// elsewhere tells whether a peer leads to another tunnel's far end.
+func (e *held) elsewhere(p *peerRow, others []Tunnel) bool {
+	for _, o := range others {
+		for i, end := range o.Expect(e.estate).Ends {
+			if SameName(o.Ends[i].Router, e.Router) && (&view{want: end}).leads(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findIdentity finds the peer's one identity.
+func (e *held) findIdentity() error {
+	if e.peer == nil {
+		return nil
+	}
+	rows := slices.DeleteFunc(e.rows(menuIdentity, schema.Row{"peer": e.peer["name"]}), func(r schema.Row) bool {
+		return isTrue(r, menuIdentity, "dynamic")
+	})
+	name := ReadableBytes(e.peer["name"])
+	switch {
+	case len(rows) == 0:
+		return nil
+	case len(rows) > 1:
+		return refuse("tunnel_identities", "router", e.Router, "peer", name, "count", len(rows))
+	}
+	method := defaulted(menuIdentity, rows[0], "auth-method")
+	if mode := rows[0]["mode-config"]; mode != "" && mode != "none" {
+		method = "mode-config"
+	}
+	if method != "pre-shared-key" {
+		return refuse("tunnel_identity_other", "router", e.Router, "peer", name, "method", method)
+	}
+	e.identity = rows[0]
+	return nil
+}
+
+// locate finds the addresses between which phase 1 runs: the configured ones,
+// else what the routers say themselves.
+func (e *held) locate(other *held) {
+	e.local = e.want.Local
+	if !e.local.IsValid() {
+		e.local = e.address()
+	}
+	e.remote = e.want.Remote
+	if e.remote.IsValid() {
+		return
+	}
+	for i := range e.page.peers {
+		if p := &e.page.peers[i]; !p.Dynamic && p.Address == e.want.RemoteName && p.current.IsValid() {
+			e.remote = p.current
+			return
+		}
+	}
+	if w, ok := wanOf(e.estate, e.far); ok && w.NAT == NoNAT {
+		e.remote = other.address()
+	}
+}
+
+// address is what this router has on the tunnel's WAN.
+func (e *held) address() netip.Addr {
+	for _, a := range e.page.addresses {
+		if slices.Contains(a.interfaces[:], e.WAN) && a.ip.Is4() {
+			return a.ip
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,204 @@
+package vpn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vpnbot/change"
+	"vpnbot/change/secret"
+	"vpnbot/ros/schema"
+	"vpnbot/vpn/ike"
+)
+
+// Menus that planning a change to a tunnel looks at, besides those of a status.
+const (
+	menuIdentity   = "/ip/ipsec/identity"
+	menuGroup      = "/ip/ipsec/policy/group"
+	menuNAT        = "/ip/firewall/nat"
+	menuUserActive = "/user/active"
+	menuSafeMode   = "/safe-mode"
+)
+
+// TunnelMenus returns the menus that the snapshots for PlanRedo, PlanRotatePSK
+// and PlanRekey hold. Only device-mode and safe-mode may be absent: old routers
+// do not have them.
+func TunnelMenus() []string {
+	return []string{
+		menuServer, menuIPAddress, menuNAT, menuActivePeers, menuIdentity, menuPeer, menuPolicy, menuGroup, menuProfile1, menuProposal,
+		menuPool, menuActive, menuSafeMode, menuMode, menuUserActive,
+	}
+}
+
+// TunnelChange is what the planners of a tunnel compute from.
+type TunnelChange struct {
+	Intent     change.Intent
+	Estate     Estate
+	Definition change.DefinitionRef
+	Tunnel     Tunnel
+	Others     []Tunnel // every other definition; one of this name does not count
+	DialIns    []DialIn
+	// Snapshots are of TunnelMenus, in the order of the definition's ends.
+	Snapshots [2]change.Snapshot
+	// PSK is the sealed key that both ends are to have, Mark its key mark. A
+	// rekey has none.
+	PSK   secret.Ref
+	Mark  string
+	Model ike.Model
+	// Unchecked lets a plan come to be that is foreseen to fail, with a warning: a
+	// test of what happens then needs one. Nothing that people can say sets it.
+	Unchecked bool
+}
+
+func (in TunnelChange) validate(secret bool) error {
+	switch {
+	case in.Definition.Kind != KindTunnel || in.Definition.Name != in.Tunnel.Name:
+		return errors.New("planning a tunnel: definition of something else")
+	case secret && (in.PSK == "" || in.Mark == ""):
+		return errors.New("planning a tunnel: no key")
+	}
+	for i, end := range in.Tunnel.Ends {
+		snap := in.Snapshots[i]
+		if snap.Router != end.Router {
+			return fmt.Errorf("%w: router %s, want %s", ErrSnapshot, snap.Router, end.Router)
+		}
+		for _, menu := range TunnelMenus() {
+			if _, ok := snap.Menus[menu]; !ok && menu != menuMode && menu != menuSafeMode {
+				return fmt.Errorf("%w: %s of %s was not read", ErrSnapshot, menu, snap.Router)
+			}
+		}
+	}
+	return nil
+}
+
+// How long the phases may take. A guard looks again and again, and does nothing
+// while the tunnel is up; what bounds its interval from below is that it must not
+// look while the proof may still succeed.
+const (
+	tunnelPatience = 30 * time.Second
+	tunnelDelay    = 5 * time.Second
+	tunnelGuard    = 2 * time.Minute
+	interruption   = 5 * time.Second // what people are told; measured by tests
+)
+
+// PlanRedo computes the plan that makes a tunnel anew on both routers from its
+// definition, with a new key. Rows that somebody made by hand are found by what
+// they are and give way to new ones; policies stay and are pointed at the new
+// peer. The same input gives the same plan, byte for byte. It returns a *Refusal
+// when the tunnel cannot or should not be touched.
+func PlanRedo(in TunnelChange) (change.Plan, error) {
+	t, err := in.survey(true)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	for i := range t.ends {
+		t.ends[i].redo(t)
+	}
+	return t.finish()
+}
+
+// survey reads what both ends hold and refuses what cannot be planned for.
+func (in TunnelChange) survey(secret bool) (*works, error) {
+	if err := in.validate(secret); err != nil {
+		return nil, err
+	}
+	in.Others = slices.DeleteFunc(slices.Clone(in.Others), func(o Tunnel) bool { return SameName(o.Name, in.Tunnel.Name) })
+	if err := in.checkDefinition(); err != nil {
+		return nil, err
+	}
+	want := in.Tunnel.Expect(in.Estate)
+	t := &works{TunnelChange: in}
+	for i := range t.ends {
+		e, err := newHeld(in, want, i)
+		if err != nil {
+			return nil, err
+		}
+		t.ends[i] = e
+	}
+	for i, e := range t.ends {
+		e.locate(t.ends[1-i])
+		if !e.local.IsValid() || !e.remote.IsValid() {
+			return nil, refuse("tunnel_address", "router", e.Router, "far", t.ends[1-i].Router)
+		}
+		if err := e.adopt(in.Others); err != nil {
+			return nil, err
+		}
+	}
+	t.name = t.freeName()
+	return t, nil
+}
+
+// kind is what a plan does to a tunnel.
+type kind int
+
+const (
+	redo kind = iota
+	rotate
+	rekey
+)
+
+// works is a plan for a tunnel in the making.
+type works struct {
+	TunnelChange
+	kind kind
+	ends [2]*held
+	// name is that of every new row, on both routers.
+	name string
+}
+
+// freeName returns the first name of a generation that no row bears on either
+// router. RouterOS takes up to 63 bytes.
+func (t *works) freeName() string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(t.ends[:], func(e *held) bool {
+			return slices.ContainsFunc([]string{menuPeer, menuProfile1, menuProposal}, func(menu string) bool {
+				return slices.ContainsFunc(e.snap.Menus[menu], func(r schema.Row) bool { return r["name"] == name })
+			})
+		})
+	}
+	for n := 1; ; n++ {
+		suffix := fmt.Sprintf("-%d", n)
+		name := t.Tunnel.Name[:min(len(t.Tunnel.Name), 63-len(suffix))] + suffix
+		if !taken(name) {
+			return name
+		}
+	}
+}
+
+// order returns the ends in the order of writing: the one that the bot reaches
+// through the tunnel, then the one that is not at its own site.
+func (t *works) order() [2]*held {
+	a, b := t.ends[0], t.ends[1]
+	if b.reach() <= a.reach() {
+		return [2]*held{b, a}
+	}
+	return [2]*held{a, b}
+}
+
+// finish puts the plan together and foresees what it comes to.
+func (t *works) finish() (change.Plan, error) {
+	ends := t.order()
+	plan := change.Plan{
+		Intent: t.Intent, Definition: t.Definition, Routers: []string{ends[0].Router, ends[1].Router},
+		Seen: t.seen(ends), Tunnel: t.tunnelPlan(ends),
+	}
+	plan.State = change.StateDigest(plan.Seen)
+	for _, phase := range []string{change.PhaseStage, change.PhaseCutOver, change.PhaseCommit} {
+		for _, e := range ends {
+			for _, s := range e.steps {
+				if s.Phase == phase {
+					s.ID = len(plan.Steps) + 1
+					plan.Steps = append(plan.Steps, s)
+				}
+			}
+		}
+	}
+	doubt, err := t.foresee()
+	if err != nil {
+		return change.Plan{}, err
+	}
+	plan.Summary, plan.Blast = t.summary(), t.blast(plan)
+	plan.Warnings = append(t.warnings(plan), doubt...)
+	return plan, nil
+}

@@ -1,0 +1,84 @@
+package vpn
+
+import (
+	"strings"
+
+	"vpnbot/change"
+	"vpnbot/ros/schema"
+)
+
+// oldest is the first version whose rows are as they are read here: since 6.45
+// identities stand apart from peers, and policies name their peer.
+var oldest = schema.Version{Major: 6, Minor: 45}
+
+// checkDefinition refuses what the definition itself rules out.
+func (in TunnelChange) checkDefinition() error {
+	for _, end := range in.Tunnel.Ends {
+		if _, ours := in.Estate.Router(end.Router); !ours {
+			return refuse("tunnel_foreign", "tunnel", in.Tunnel.Name, "site", end.Site)
+		}
+	}
+	ps := in.Tunnel.Problems(in.Estate, in.Others, in.DialIns)
+	if len(ps) > 0 && !in.Unchecked {
+		return refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", strings.Join(ps[0].Path, "."), "problem", ps[0].Message)
+	}
+	want := in.Tunnel.Expect(in.Estate)
+	for i, e := range want.Ends {
+		if e.RemoteAny {
+			return refuse("tunnel_dynamic", "tunnel", in.Tunnel.Name, "router", e.Router, "site", want.Ends[1-i].Site)
+		}
+	}
+	return nil
+}
+
+// checkRouter refuses a router on which a change would stop half-way.
+func (e *held) checkRouter() error {
+	v, err := schema.ParseVersion(e.snap.Version)
+	if err != nil || v.Compare(oldest) < 0 {
+		return refuse("tunnel_version", "router", e.Router, "version", e.snap.Version)
+	}
+	if rows := e.snap.Menus[menuMode]; len(rows) > 0 {
+		mode := rows[0]
+		if isTrue(mode, menuMode, "flagged") {
+			return refuse("flagged", "router", e.Router)
+		}
+		for _, feature := range []string{"ipsec", "scheduler"} {
+			allowed, known := mode[feature]
+			if !known && feature == "scheduler" && mode["mode"] == "home" {
+				allowed, known = "no", true
+			}
+			if known && !isTrue(schema.Row{feature: allowed}, menuMode, feature) {
+				return refuse("tunnel_mode", "router", e.Router, "mode", mode["mode"], "feature", feature)
+			}
+		}
+	}
+	for _, row := range e.snap.Menus[menuSafeMode] {
+		if isTrue(row, menuSafeMode, "enabled") {
+			return refuse("tunnel_safemode", "router", e.Router, "user", ReadableBytes(row["user"]))
+		}
+	}
+	return nil
+}
+
+// unreadable refuses a row that matters and is not understood.
+func (e *held) unreadable(o origin) error {
+	return refuse("tunnel_row", "router", e.Router, "menu", o.menu, "row", o.key, "attribute", o.odd)
+}
+
+// rows returns those that where names, in the router's order.
+func (e *held) rows(menu string, where schema.Row) []schema.Row {
+	return e.snap.Rows(change.Query{Menu: menu, Where: where})
+}
+
+// identify returns what tells row apart from every other of its menu: the given
+// attributes, and its comment when they do not suffice.
+func (e *held) identify(menu string, row schema.Row, attrs ...string) (schema.Row, bool) {
+	match := schema.Row{}
+	for _, name := range attrs {
+		match[name] = row[name]
+	}
+	if len(e.rows(menu, match)) > 1 {
+		match["comment"] = row["comment"]
+	}
+	return match, len(e.rows(menu, match)) == 1
+}

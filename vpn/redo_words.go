@@ -1,0 +1,101 @@
+package vpn
+
+import (
+	"net/netip"
+	"strings"
+
+	"vpnbot/change"
+)
+
+// summary is the plan's first line, for someone who is no network engineer.
+func (t *works) summary() change.Text {
+	sessions := 0
+	for _, e := range t.ends {
+		sessions += len(Sessions(e.snap))
+	}
+	facts := []any{"near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption, "sessions", sessions - t.dialled()}
+	switch t.kind {
+	case rotate:
+		return change.T("plan.rotate.summary", facts...)
+	case rekey:
+		return change.T("plan.rekey.summary", facts...)
+	}
+	return change.T("plan.redo.summary", facts...)
+}
+
+// dialled counts the sessions that come from the other end's public address: their
+// IPsec may be taken for the tunnel's.
+func (t *works) dialled() int {
+	n := 0
+	for _, e := range t.ends {
+		n += e.dialled()
+	}
+	return n
+}
+
+func (e *held) dialled() int {
+	n := 0
+	for _, s := range Sessions(e.snap) {
+		if ip, err := netip.ParseAddr(s.CallerID); err == nil && ip.Unmap() == e.remote {
+			n++
+		}
+	}
+	return n
+}
+
+// blast says who and what the plan touches.
+func (t *works) blast(plan change.Plan) []change.Text {
+	list := []change.Text{change.T("plan.tunnel.outage", "near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption)}
+	for _, router := range plan.Routers {
+		var count [3]int
+		for _, s := range plan.Steps {
+			if s.Router == router {
+				count[map[string]int{change.PhaseStage: 0, change.PhaseCutOver: 1, change.PhaseCommit: 2}[s.Phase]]++
+			}
+		}
+		if count != [3]int{} {
+			list = append(list, change.T("plan.tunnel.rows", "router", router, "added", count[0], "changed", count[1], "removed", count[2]))
+		}
+	}
+	if t.kind != rekey {
+		list = append(list, change.T("plan.tunnel.failure", "patience", plan.Tunnel.Patience, "guard", plan.Tunnel.Guard))
+	}
+	for _, e := range t.ends {
+		if n := e.dialled(); n > 0 {
+			list = append(list, change.T("plan.tunnel.dialled", "router", e.Router, "count", n, "address", e.remote.String()))
+		}
+	}
+	return list
+}
+
+// warnings says what the plan finds odd, cannot prove or takes away.
+func (t *works) warnings(plan change.Plan) []change.Text {
+	var list []change.Text
+	for _, e := range t.ends {
+		list = append(list, e.notes...)
+		for _, row := range e.extra {
+			pair := []any{"router", e.Router, "source", row["src-address"], "destination", row["dst-address"]}
+			if t.kind == redo {
+				list = append(list, change.T("plan.warn.policy_unwanted", pair...))
+			} else {
+				list = append(list, change.T("plan.warn.policy_undefined", pair...))
+			}
+		}
+		if e.peer != nil && isTrue(e.peer, menuPeer, "disabled") {
+			list = append(list, change.T("plan.warn.peer_off", "router", e.Router, "peer", ReadableBytes(e.peer["name"])))
+		}
+	}
+	if len(plan.Tunnel.Unproven) > 0 {
+		var words []string
+		for _, p := range plan.Tunnel.Unproven {
+			words = append(words, p.String())
+		}
+		list = append(list, change.T("plan.warn.unproven", "networks", strings.Join(words, ", ")))
+	}
+	for _, e := range plan.Tunnel.Ends {
+		if e.InBand {
+			list = append(list, change.T("plan.warn.in_band", "router", e.Router, "delay", plan.Tunnel.Delay))
+		}
+	}
+	return list
+}

@@ -1,0 +1,104 @@
+package vpn
+
+import (
+	"slices"
+
+	"vpnbot/change"
+	"vpnbot/ros/schema"
+)
+
+// PlanRotatePSK computes the plan that gives a tunnel a new key and changes
+// nothing else: a peer and an identity like those that are there, policies pointed
+// at them, the old two gone. It returns a *Refusal when the tunnel does not stand
+// as its definition says; PlanRedo mends that.
+func PlanRotatePSK(in TunnelChange) (change.Plan, error) {
+	t, err := in.survey(true)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	t.kind = rotate
+	for _, e := range t.ends {
+		if err := e.checkStanding(); err != nil {
+			return change.Plan{}, err
+		}
+		e.rotate(t)
+	}
+	return t.finish()
+}
+
+// PlanRekey computes the plan that has both ends negotiate afresh. No row changes.
+// It returns a *Refusal when the tunnel would not come up again.
+func PlanRekey(in TunnelChange) (change.Plan, error) {
+	t, err := in.survey(false)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	t.kind = rekey
+	for _, e := range t.ends {
+		if err := e.checkStanding(); err != nil {
+			return change.Plan{}, err
+		}
+	}
+	return t.finish()
+}
+
+// checkStanding refuses an end on which rows of the tunnel are missing or off.
+func (e *held) checkStanding() error {
+	missing := func(what string) error { return refuse("tunnel_missing", "router", e.Router, "what", what) }
+	switch {
+	case e.peer == nil:
+		return missing("peer")
+	case isTrue(e.peer, menuPeer, "disabled"):
+		return refuse("tunnel_off", "router", e.Router, "what", "peer", "row", ReadableBytes(e.peer["name"]))
+	case e.identity == nil:
+		return missing("identity")
+	case isTrue(e.identity, menuIdentity, "disabled"):
+		return refuse("tunnel_off", "router", e.Router, "what", "identity", "row", ReadableBytes(e.peer["name"]))
+	}
+	for i, row := range e.policies {
+		pair := e.want.Policies[i]
+		switch {
+		case row == nil || row["peer"] != e.peer["name"] || !isTrue(row, menuPolicy, "tunnel"):
+			return missing("policy " + pair.Source.String() + " - " + pair.Destination.String())
+		case isTrue(row, menuPolicy, "disabled"):
+			return refuse("tunnel_off", "router", e.Router, "what", "policy", "row", pair.Source.String()+" - "+pair.Destination.String())
+		}
+	}
+	return nil
+}
+
+// What a new peer and a new identity take from the old ones.
+var (
+	peerKeeps     = []string{"address", "local-address", "port", "profile", "exchange-mode", "passive", "send-initial-contact"}
+	identityKeeps = []string{"auth-method", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group"}
+)
+
+func kept(old schema.Row, names []string, row schema.Row) schema.Row {
+	for _, name := range names {
+		if value := old[name]; value != "" {
+			row[name] = value
+		}
+	}
+	row["disabled"] = "true"
+	return commented(row, old)
+}
+
+// rotate makes every step at this end. Switching the new identity on is the first
+// write of the cut-over: it has no effect while its peer is off, and a router that
+// refuses it refuses before anything else has changed.
+func (e *held) rotate(t *works) {
+	e.stage(menuPeer, kept(e.peer, peerKeeps, schema.Row{"name": t.name}), change.T("plan.step.peer"))
+	e.stageIdentity(kept(e.identity, identityKeeps, schema.Row{"peer": t.name}), t.PSK, t.Mark)
+
+	e.cut(schema.Enable, change.Twin, menuIdentity, schema.Row{"peer": t.name}, nil, nil, change.T("plan.step.canary"))
+	e.cutOldPeer()
+	for _, row := range slices.Concat(e.policies, e.extra) {
+		match, _ := e.identify(menuPolicy, row, "src-address", "dst-address")
+		before, after := schema.Row{"peer": row["peer"]}, schema.Row{"peer": t.name}
+		e.cut(schema.Change, change.InPlace, menuPolicy, match, before, after,
+			change.T("plan.step.policy_set", "source", row["src-address"], "destination", row["dst-address"]))
+	}
+	e.cut(schema.Enable, change.Twin, menuPeer, schema.Row{"name": t.name}, nil, nil, change.T("plan.step.peer_on"))
+
+	e.commitOld()
+}
