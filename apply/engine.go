@@ -42,6 +42,8 @@ type Options struct {
 	Ledger  Ledger
 	Routers Routers
 	People  People
+	// Tunnels may be nil where no plan has phases.
+	Tunnels Tunnels
 	// Location is where working days are counted.
 	Location *time.Location
 	// Explain turns a router's refusal into words for the card.

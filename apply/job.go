@@ -20,6 +20,8 @@ const (
 type job struct {
 	e *Engine
 	r change.Request
+	// past is what the journal tells of a change in phases, kept up to date.
+	past past
 }
 
 // run locks the routers and does what the request's state asks for.
@@ -44,6 +46,9 @@ func (j *job) run(ctx context.Context) error {
 	case change.Approved:
 		if ready, err := j.prepare(ctx); !ready || err != nil {
 			return err
+		}
+		if j.r.Plan.Phased() {
+			return j.phased(ctx)
 		}
 		return j.steps(ctx, nil)
 	case change.Applying:

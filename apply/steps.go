@@ -23,6 +23,9 @@ func (j *job) recover(ctx context.Context) error {
 	if err := j.commit(ctx, m, err); err != nil {
 		return err
 	}
+	if j.r.Plan.Phased() {
+		return j.phased(ctx)
+	}
 	return j.steps(ctx, journal)
 }
 
@@ -155,12 +158,15 @@ func believe(step change.Step, number int64, snap change.Snapshot) belief {
 	rows := snap.Rows(change.Query{Menu: step.Menu, Where: step.Match})
 	seen := absent
 	for _, row := range rows {
-		if !change.HasMark(row["comment"], number, step.ID) {
+		if menu.Comment && !change.HasMark(row["comment"], number, step.ID) {
 			seen = foreign
 			continue
 		}
-		if holds(menu, step, row) {
+		switch {
+		case holds(menu, step, row):
 			return ours
+		case !menu.Comment:
+			return foreign // where rows have no mark, their values make them ours
 		}
 		return altered
 	}
@@ -172,20 +178,16 @@ func believe(step change.Step, number int64, snap change.Snapshot) belief {
 // caller-id stands there that nobody approved.
 func holds(menu schema.Menu, step change.Step, row schema.Row) bool {
 	for name, want := range step.After {
-		have := row[name]
-		if name == "comment" {
-			have = change.Unmarked(have)
-		}
-		if !menu.Same(name, have, want) {
+		if !same(step.Menu, name, row, want) {
 			return false
 		}
 	}
-	for name, have := range menu.Stable(row) {
+	for name := range menu.Stable(row) {
 		a, known := menu.Attr(name)
 		if _, planned := step.After[name]; planned || !known || a.ReadOnly || name == "comment" {
 			continue
 		}
-		if !menu.Same(name, have, a.Default) {
+		if !same(step.Menu, name, row, "") {
 			return false
 		}
 	}

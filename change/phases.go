@@ -180,24 +180,28 @@ func (r Request) decide(now time.Time, d Decision, kind EventKind, by Actor, why
 // Commit ends a change in phases on its new rows, at both ends. Its secrets are
 // on the routers and nowhere needed any more.
 func (r Request) Commit(now time.Time) (Move, error) {
-	return r.close(now, DecidedCommit, Committed, EventCommitted)
+	return r.end(now, DecidedCommit, Committed, EventCommitted, Text{})
 }
 
-// Revert ends a change in phases on its old rows, at both ends.
-func (r Request) Revert(now time.Time) (Move, error) {
-	return r.close(now, DecidedRevert, Reverted, EventReverted)
+// Revert ends a change in phases on its old rows, at both ends. outcome is said
+// in place of why it was put back, when there is more to say.
+func (r Request) Revert(now time.Time, outcome Text) (Move, error) {
+	if outcome.IsZero() {
+		outcome = r.Cause
+	}
+	return r.end(now, DecidedRevert, Reverted, EventReverted, outcome)
 }
 
-func (r Request) close(now time.Time, d Decision, to State, kind EventKind) (Move, error) {
+func (r Request) end(now time.Time, d Decision, to State, kind EventKind, outcome Text) (Move, error) {
 	if err := r.phased(Applying); err != nil {
 		return Move{}, err
 	}
 	if r.Decided != d {
 		return Move{}, ErrDecided
 	}
-	m := r.next(now, to, kind, System(), func(n *Request) { n.Outcome = r.Cause })
-	if !r.Cause.IsZero() {
-		m.Events[0].Facts["why"] = r.Cause.ID
+	m := r.next(now, to, kind, System(), func(n *Request) { n.Outcome = outcome })
+	if !outcome.IsZero() {
+		m.Events[0].Facts["why"] = outcome.ID
 	}
 	m.Destroy = r.Plan.SecretRefs()
 	m.Notices = append(m.Notices, r.outcome())

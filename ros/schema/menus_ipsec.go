@@ -121,8 +121,8 @@ var ipsecMenus = []Menu{
 			{Name: "proposal", Kind: Text, Default: "default"},
 			{Name: "template", Kind: Bool},
 			{Name: "group", Kind: Text},
-			{Name: "sa-src-address", Kind: Address},
-			{Name: "sa-dst-address", Kind: Address},
+			{Name: "sa-src-address", Kind: Address, ReadOnly: true}, // since 6.44 they follow the peer
+			{Name: "sa-dst-address", Kind: Address, ReadOnly: true},
 			{Name: "ph2-count", Kind: Number, ReadOnly: true, Volatile: true},
 			{Name: "ph2-state", Kind: Enum, ReadOnly: true, Volatile: true},
 			{Name: "active", Kind: Bool, ReadOnly: true, Volatile: true},

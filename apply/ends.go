@@ -1,0 +1,270 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"vpnbot/change"
+)
+
+// finish brings both routers to the new rows and removes guards and old rows, the
+// end that is harder to reach first. It was decided so: it is done whatever a
+// guard has put back meanwhile.
+func (j *job) finish(ctx context.Context) error {
+	err := j.finished(ctx)
+	if errors.Is(err, errDecided) {
+		return nil // a person must decide
+	}
+	return err
+}
+
+func (j *job) finished(ctx context.Context) error {
+	again := false
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		did, err := j.advance(ctx, end.Router)
+		if err != nil {
+			return err
+		}
+		again = again || did
+	}
+	if again {
+		if why, err := j.wait(ctx); err != nil {
+			return err
+		} else if !why.IsZero() {
+			return j.attend(ctx, change.T("apply.tunnel.notup", "why", why))
+		}
+	}
+	if len(j.r.Plan.Steps) > 0 {
+		for _, end := range j.r.Plan.Tunnel.Ends {
+			if err := j.clear(ctx, end.Router); err != nil {
+				return err
+			}
+		}
+	}
+	m, err := j.r.Commit(time.Now())
+	return j.commit(ctx, m, err)
+}
+
+// advance sees that a router is on the new rows, and orders the cut-over again
+// where a guard was faster. It tells whether it had to.
+func (j *job) advance(ctx context.Context, router string) (again bool, err error) {
+	for range maxWrites {
+		v, err := j.view(ctx, router)
+		if err != nil {
+			return again, err
+		}
+		if row := v.odd(change.DecidedCommit); row != "" {
+			return again, j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
+		}
+		if v.isNew() {
+			return again, nil
+		}
+		again = true
+		if _, _, err := j.script(ctx, change.Act{Name: change.ActCutOver, Router: router}, func(s *change.Script) { s.Again = true }); err != nil {
+			return again, err
+		}
+		if _, err := j.until(ctx, router, view.isNew); err != nil {
+			return again, err
+		}
+	}
+	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+}
+
+// clear removes guard and old rows of a router by its commit script, and reads
+// back that it holds the planned rows and nothing else of this change.
+func (j *job) clear(ctx context.Context, router string) error {
+	act := change.Act{Name: change.ActCommit, Router: router}
+	for range maxWrites {
+		v, err := j.view(ctx, router)
+		if err != nil {
+			return err
+		}
+		if v.committed() {
+			if row := v.planned(); row != "" {
+				return j.attend(ctx, change.T("apply.attend.altered", "router", router, "row", row))
+			}
+			return j.done(ctx, act)
+		}
+		if _, err := j.advance(ctx, router); err != nil {
+			return err
+		}
+		if _, _, err := j.script(ctx, act, nil); err != nil {
+			return err
+		}
+		if _, err := j.until(ctx, router, view.committed); err != nil {
+			return err
+		}
+	}
+	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+}
+
+// wait waits until both ends show the tunnel up, as long as the plan's patience;
+// the text says what is missing then.
+func (j *job) wait(ctx context.Context) (change.Text, error) {
+	wait := quick
+	for end := time.Now().Add(max(j.r.Plan.Tunnel.Patience, 30*time.Second)); ; wait = min(2*wait, calm) {
+		why := j.up(j.look2(ctx))
+		if ctx.Err() != nil {
+			return change.Text{}, ctx.Err()
+		}
+		if why.IsZero() || time.Now().After(end) {
+			return why, nil
+		}
+		if !pause(ctx, wait) {
+			return change.Text{}, ctx.Err()
+		}
+	}
+}
+
+// goBack brings both routers to the old rows, each as soon as it can be reached:
+// one that cannot be has its guard.
+func (j *job) goBack(ctx context.Context) error {
+	var left []string
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		left = append(left, end.Router)
+	}
+	tries := map[string]int{}
+	wait := firstPause
+	for round := 0; len(left) > 0; round++ {
+		for _, router := range slices.Clone(left) {
+			err := j.back(ctx, router)
+			switch {
+			case err == nil:
+				left = slices.DeleteFunc(left, func(r string) bool { return r == router })
+				wait = quick
+				continue
+			case errors.Is(err, errDecided):
+				return nil // a person must decide
+			case !errors.Is(err, errSilent):
+				if !errors.Is(err, errTry) {
+					return err
+				}
+				if tries[router]++; tries[router] == maxWrites {
+					m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", router, "tries", maxWrites))
+					return j.commit(ctx, m, err)
+				}
+			case round == 1:
+				m, err := j.r.Wait(time.Now(), change.T("apply.tunnel.waitguard", "router", router))
+				if err := j.commit(ctx, m, err); err != nil {
+					return err
+				}
+			}
+		}
+		if len(left) > 0 && !pause(ctx, wait) {
+			return ctx.Err()
+		}
+		wait = min(2*wait, maxPause)
+	}
+	return j.reverted(ctx)
+}
+
+// errTry tells that a router does not stand as wanted yet.
+var errTry = errors.New("not yet as wanted")
+
+// back brings one router to the old rows and removes the staged ones, the guard
+// last. It returns errSilent when the router does not answer.
+func (j *job) back(ctx context.Context, router string) error {
+	v, err := j.single(ctx, router)
+	if err != nil {
+		return err
+	}
+	if row := v.odd(change.DecidedRevert); row != "" {
+		return j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
+	}
+	if !v.isOld() {
+		if _, _, err := j.script(ctx, change.Act{Name: change.ActRestore, Router: router}, nil); err != nil {
+			return err
+		}
+		if old, err := j.until(ctx, router, view.isOld); err != nil || !old {
+			return cmpErr(err, errTry)
+		}
+	}
+	for _, step := range slices.Backward(j.r.Plan.In(change.PhaseStage, router)) {
+		if err := j.takeBack(ctx, step); err != nil {
+			return err
+		}
+	}
+	if v, err = j.single(ctx, router); err != nil {
+		return err
+	}
+	if v.guard() != nil {
+		if err := j.dropGuard(ctx, router); err != nil {
+			return err
+		}
+		if v, err = j.single(ctx, router); err != nil {
+			return err
+		}
+	}
+	if v.guard() != nil || !v.isOld() {
+		return errTry // a script that was queued, or somebody else, was faster
+	}
+	return nil
+}
+
+func cmpErr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// single looks at a router once.
+func (j *job) single(ctx context.Context, router string) (view, error) {
+	v, err := j.once(ctx, router)
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	if err != nil {
+		return v, errSilent
+	}
+	return v, nil
+}
+
+// takeBack removes a staged row, if it is ours.
+func (j *job) takeBack(ctx context.Context, step change.Step) error {
+	for range 2 {
+		v, err := j.single(ctx, step.Router)
+		if err != nil {
+			return err
+		}
+		b := v.staged(step)
+		undo, err := takenBack(step, j.r.Number)
+		if err != nil {
+			return err
+		}
+		switch {
+		case b == absent, b == foreign && !j.past.known[step.ID]:
+			if j.past.reverts[step.ID] == "" || j.past.reverts[step.ID] == change.StepDone {
+				return nil
+			}
+			j.past.reverts[step.ID] = change.StepDone
+			m, err := j.r.Finish(time.Now(), undo)
+			return j.commit(ctx, m, err)
+		case b == foreign:
+			return j.attend(ctx, change.T("apply.attend.altered", "router", step.Router, "row", rowName(step)))
+		}
+		j.past.reverts[step.ID] = change.StepBegin
+		if _, err := j.write(ctx, undo); err != nil {
+			return err
+		}
+	}
+	return errTry
+}
+
+// reverted proves the state before, as far as it was one, and ends the change.
+func (j *job) reverted(ctx context.Context) error {
+	outcome := change.Text{}
+	if saw := j.past.saw; saw != nil && saw[0].Up && saw[1].Up {
+		why, err := j.wait(ctx)
+		if err != nil {
+			return err
+		}
+		if !why.IsZero() {
+			outcome = change.T("apply.tunnel.notback", "why", j.r.Cause)
+		}
+	}
+	m, err := j.r.Revert(time.Now(), outcome)
+	return j.commit(ctx, m, err)
+}
