@@ -27,9 +27,13 @@ func workspace(url string, t slackTokens) slacksim.Options {
 			{ID: "C0PARTNER", Name: "other-co", Topic: "With Other Co", Shared: true, Members: []string{"U0OLIVE", "U0ANN", "U0MEI", "U0EVE"}},
 		},
 		Commands: []slacksim.Command{{
-			Name: "/vpn", Description: "VPN accounts by request and approval", UsageHint: "help | adduser | users | requests", Escape: true,
+			Name: "/vpn", Description: "VPN accounts by request and approval", UsageHint: "help | status | adduser | users | requests", Escape: true,
 			Suggestions: []slacksim.Suggestion{
 				{Text: "/vpn help", Description: "what you may use"},
+				{Text: "/vpn status", Description: "how the tunnels are"},
+				{Text: "/vpn status 鳳山", Description: "one site, from both ends"},
+				{Text: "/vpn sa fengshan", Description: "the SAs of its tunnel"},
+				{Text: "/vpn logs taichung --topic ipsec", Description: "why a tunnel does not come up"},
 				{Text: "/vpn adduser mei-01 --for @mei --site hq", Description: "a new dial-in account"},
 				{Text: "/vpn users 鳳山", Description: "the accounts of a site"},
 				{Text: "/vpn requests", Description: "what waits"},
