@@ -74,6 +74,14 @@ func (s *Server) SetLatency(d time.Duration) {
 	s.faults.latency = d
 }
 
+// SetPatience replaces Options.AckTimeout and Options.TriggerLife: for tests
+// against the real clock, since a busy machine stalls for longer than Slack waits.
+func (s *Server) SetPatience(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.AckTimeout, s.opts.TriggerLife = d, d
+}
+
 // SetOutage cuts the app off from Slack, or ends that: sockets are cut and
 // calls are dropped unanswered. The page goes on.
 func (s *Server) SetOutage(on bool) {

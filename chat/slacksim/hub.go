@@ -123,8 +123,9 @@ func (s *Server) deliver(ctx context.Context, e envelope, c *socket) (json.RawMe
 	}
 	s.mu.Lock()
 	s.last = e
+	patience := s.opts.AckTimeout
 	s.mu.Unlock()
-	timer := time.NewTimer(s.opts.AckTimeout)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	c.send(frame)
 	select {

@@ -3,6 +3,7 @@ package slacksim_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/slack-go/slack"
@@ -15,6 +16,7 @@ import (
 func playing(t *testing.T) (*slacksim.Server, string) {
 	t.Helper()
 	s, base := start(t, story())
+	s.SetPatience(time.Minute)
 	connect(t, s, base, app)
 	return s, base
 }

@@ -23,6 +23,7 @@ func play(t *testing.T, dir string) *demo {
 		t.Fatal(err)
 	}
 	d.settingUp = 0
+	d.slack.SetPatience(time.Minute)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	var problems bytes.Buffer
