@@ -37,6 +37,8 @@ func hugeReply() commands.Reply {
 	for i := range 300 {
 		table.Rows = append(table.Rows, []change.Text{value(fmt.Sprint("vpn-", i)), value(strings.Repeat("字", 90))})
 	}
+	status, record := *table, *table
+	status.Layout, record.Layout = commands.Lines, commands.Record
 	var many []commands.Button
 	for range 30 {
 		b := button(commands.ActionCancel, strings.Repeat("v", 1900))
@@ -48,6 +50,8 @@ func hugeReply() commands.Reply {
 	return commands.Reply{Title: r.Title, Parts: append([]commands.Part{
 		{Table: table},
 		{Table: table},
+		{Table: &status},
+		{Table: &record},
 		{Facts: facts},
 		{Buttons: many},
 		{Diff: &commands.Diff{Step: 1, Router: "gw", Menu: "/ppp/secret", Action: "add", Class: "twin", Lines: []commands.DiffLine{{Name: "comment", After: long}}}},
