@@ -155,9 +155,11 @@ func (j *job) look(ctx context.Context, step change.Step) (belief, error) {
 // believe compares the rows of a snapshot with an added row.
 func believe(step change.Step, number int64, snap change.Snapshot) belief {
 	menu, _ := schema.Lookup(step.Menu)
-	rows := snap.Rows(change.Query{Menu: step.Menu, Where: step.Match})
 	seen := absent
-	for _, row := range rows {
+	for _, row := range snap.Menus[step.Menu] {
+		if !step.Finds(row) {
+			continue
+		}
 		if menu.Comment && !change.HasMark(row["comment"], number, step.ID) {
 			seen = foreign
 			continue

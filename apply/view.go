@@ -87,16 +87,21 @@ func (v view) stand(step change.Step) stand {
 
 // rows returns the static rows that a step is about, whatever it does to them.
 func (v view) rows(step change.Step) []schema.Row {
-	where := step.Match.Clone()
+	step.Match = step.Match.Clone()
 	if step.Action == schema.Change {
 		for _, changed := range []schema.Row{step.Before, step.After} {
 			for name := range changed {
-				delete(where, name)
+				delete(step.Match, name)
 			}
 		}
 	}
-	rows := v.snap.Rows(change.Query{Menu: step.Menu, Where: where})
-	return slices.DeleteFunc(rows, func(row schema.Row) bool { return row["dynamic"] == "true" || row["template"] == "true" })
+	var rows []schema.Row
+	for _, row := range v.snap.Menus[step.Menu] {
+		if step.Finds(row) && row["dynamic"] != "true" && row["template"] != "true" {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // stands tells whether row has the values of want, and nothing of what only the

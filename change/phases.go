@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"vpnbot/ros/schema"
 )
 
 // Decision is how a change in phases will end. It is journaled before the first
@@ -76,6 +78,24 @@ type Sighting struct {
 	Up     bool     `json:"up,omitempty"` // every wanted policy is established
 	Phase1 []Phase1 `json:"phase1,omitempty"`
 	SPIs   []string `json:"spis,omitempty"`
+}
+
+// Finds tells whether row is one that Match names. An empty comment names rows
+// without one. Of a row that the step adds, the generation mark does not count.
+func (s Step) Finds(row schema.Row) bool {
+	where := s.Match
+	if comment, named := where["comment"]; named {
+		have := row["comment"]
+		if s.Action == schema.Add {
+			have = Unmarked(have)
+		}
+		if have != comment {
+			return false
+		}
+		where = where.Clone()
+		delete(where, "comment")
+	}
+	return Query{Menu: s.Menu, Where: where}.Matches(row)
 }
 
 // GuardName is the name of a request's guard, the same on both routers.

@@ -181,8 +181,7 @@ func (p *pool) find(ctx context.Context, s *session, step change.Step) (schema.R
 	if err != nil {
 		return nil, err
 	}
-	query := change.Query{Menu: step.Menu, Where: step.Match}
-	rows = slices.DeleteFunc(rows, func(row schema.Row) bool { return !query.Matches(row) })
+	rows = slices.DeleteFunc(rows, func(row schema.Row) bool { return !step.Finds(row) })
 	switch {
 	case step.Action == schema.Add && len(rows) == 0:
 		return nil, nil

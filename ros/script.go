@@ -73,6 +73,9 @@ func newPaper(s change.Script) (*paper, error) {
 		Script: s, end: s.Plan.Tunnel.Ends[i],
 		cut: s.Plan.In(change.PhaseCutOver, s.Act.Router), gone: s.Plan.In(change.PhaseCommit, s.Act.Router),
 	}
+	p.cut = slices.DeleteFunc(p.cut, func(s change.Step) bool {
+		return s.Action == schema.Change && len(s.After)+len(cleared(s)) == 0 // nothing differs
+	})
 	for _, step := range slices.Backward(p.cut) {
 		undo, ok := step.Undo()
 		if !ok {
