@@ -143,14 +143,14 @@ func (j *job) overdue(ctx context.Context) (bool, error) {
 
 // rightsHold checks the rights of requester and approvers again.
 func (j *job) rightsHold() (change.Text, bool) {
-	site := j.r.Plan.Intent.Site
+	intent := j.r.Plan.Intent
 	p, ok := j.e.o.People.Person(j.r.Requester)
-	if !ok || !p.May(change.Operator, site) {
+	if !ok || !intent.Grants(p, change.Operator) {
 		return change.T("apply.norights", "person", j.r.Requester), false
 	}
 	for _, a := range j.r.Approvals {
 		p, ok := j.e.o.People.Person(a.Person)
-		if !ok || !p.May(change.Approver, site) || !j.r.Rule.Names(a.Person) {
+		if !ok || !intent.Grants(p, change.Approver) || !j.r.Rule.Names(a.Person) {
 			return change.T("apply.norights", "person", a.Person), false
 		}
 	}

@@ -214,7 +214,7 @@ func (r Request) Release(now time.Time, by Actor, reason string) (Move, error) {
 		return Move{}, err
 	}
 	switch {
-	case !by.Person.May(Approver, r.Plan.Intent.Site):
+	case !r.Plan.Intent.Grants(by.Person, Approver):
 		return Move{}, ErrNotAllowed
 	case reason == "":
 		return Move{}, ErrReason

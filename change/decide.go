@@ -40,7 +40,7 @@ func (r Request) Submit(now time.Time, by Actor) (Move, error) {
 		return Move{}, ErrExpired
 	}
 	return r.next(now, Pending, EventSubmitted, by, func(n *Request) {
-		n.Submitted, n.Expires = now, now.Add(PendingLife)
+		n.Submitted, n.Expires = now, now.Add(r.Plan.life())
 	}), nil
 }
 
@@ -69,7 +69,7 @@ func (r Request) MayApprove(now time.Time, by Person) error {
 		return ErrExpired
 	case by.ID == r.Requester || by.ID == SystemPerson:
 		return ErrSelfApproval
-	case !by.May(Approver, r.Plan.Intent.Site) || !r.Rule.Names(by.ID):
+	case !r.Plan.Intent.Grants(by, Approver) || !r.Rule.Names(by.ID):
 		return ErrNotAllowed
 	}
 	if slices.ContainsFunc(r.Approvals, func(a Approval) bool { return a.Person == by.ID && !a.Lapsed }) {
@@ -167,7 +167,7 @@ func (r Request) Lapse(now time.Time) (Move, error) {
 		for i := range n.Approvals {
 			n.Approvals[i].Lapsed = true
 		}
-		n.Expires = now.Add(PendingLife)
+		n.Expires = now.Add(r.Plan.life())
 	}), nil
 }
 

@@ -1,14 +1,39 @@
 package change
 
+import "slices"
+
 // Intent is what was asked, after parsing and before any router was read. Verb
 // says which of the other fields are set.
 type Intent struct {
 	Verb    string         `json:"verb"`
 	Site    string         `json:"site"`
 	Account *AccountIntent `json:"account,omitempty"`
+	// Tunnel names the tunnel that is to be changed. Site is then the site of its
+	// first end, Far that of its second.
+	Tunnel string `json:"tunnel,omitempty"`
+	Far    string `json:"far,omitempty"`
 	// Release names the request that "resolve N release" unlocks.
 	Release int64  `json:"release,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+}
+
+// Sites returns every site that the intent touches.
+func (i Intent) Sites() []string {
+	if i.Far == "" {
+		return []string{i.Site}
+	}
+	return []string{i.Site, i.Far}
+}
+
+// Grants tells whether p has the role need at every site that the intent
+// touches: what asking, approving and taking over need.
+func (i Intent) Grants(p Person, need Role) bool {
+	return !slices.ContainsFunc(i.Sites(), func(site string) bool { return !p.May(need, site) })
+}
+
+// Concerns tells whether p may read of the intent: one of its sites is theirs.
+func (i Intent) Concerns(p Person) bool {
+	return slices.ContainsFunc(i.Sites(), func(site string) bool { return p.May(Viewer, site) })
 }
 
 // AccountIntent is what "adduser" asks for.

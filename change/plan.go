@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"vpnbot/change/secret"
 	"vpnbot/ros/schema"
@@ -91,6 +92,15 @@ type DefinitionRef struct {
 // Empty tells whether there is nothing to do. A plan with phases does something
 // even without steps: it negotiates afresh.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 && p.Tunnel == nil }
+
+// life is how long the plan may wait for approval. A tunnel does not stand still
+// as long as an account does.
+func (p Plan) life() time.Duration {
+	if p.Phased() {
+		return TunnelLife
+	}
+	return PendingLife
+}
 
 // Canonical returns the one encoding of p that its digest covers.
 func (p Plan) Canonical() ([]byte, error) {

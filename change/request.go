@@ -42,6 +42,7 @@ func (s State) Ended() bool {
 const (
 	DraftLife       = 30 * time.Minute // a preview that nobody submits
 	PendingLife     = 8 * time.Hour    // a request that nobody approves
+	TunnelLife      = time.Hour        // likewise, to change a tunnel
 	ApprovalLife    = 15 * time.Minute // an approved request that has not started
 	ReminderPause   = time.Hour        // between two reminders to approvers
 	UnopenedWindow  = 72 * time.Hour   // credentials that nobody opens, working days only
@@ -107,6 +108,9 @@ func (r Request) Subject() string {
 	if t := r.Plan.Tunnel; t != nil {
 		return "tunnel " + t.Name
 	}
+	if name := r.Plan.Intent.Tunnel; name != "" {
+		return "tunnel " + name
+	}
 	return r.Plan.Intent.Verb + " " + r.Plan.Intent.Site
 }
 
@@ -162,6 +166,9 @@ func (r Request) event(now time.Time, kind EventKind, by Actor, from State) Even
 	}
 	if r.Number == 0 {
 		e.Draft = r.ID
+	}
+	if far := r.Plan.Intent.Far; far != "" {
+		e.Facts["far-site"] = far
 	}
 	return e
 }

@@ -17,11 +17,13 @@ type Rule struct {
 // Rules are tried in order; the first that fits decides.
 type Rules []Rule
 
-// For returns the rule for verb at site. Without a fitting rule one approval by
-// any approver is needed; a rule never lowers that.
-func (rs Rules) For(verb, site string) Rule {
+// For returns the rule for verb at sites: one that names any of them fits.
+// Without a fitting rule one approval by any approver is needed; a rule never
+// lowers that.
+func (rs Rules) For(verb string, sites ...string) Rule {
 	for _, r := range rs {
-		if (len(r.Verbs) == 0 || slices.Contains(r.Verbs, verb)) && (len(r.Sites) == 0 || slices.Contains(r.Sites, site)) {
+		here := func(site string) bool { return slices.Contains(r.Sites, site) }
+		if (len(r.Verbs) == 0 || slices.Contains(r.Verbs, verb)) && (len(r.Sites) == 0 || slices.ContainsFunc(sites, here)) {
 			r.Approvals = max(r.Approvals, 1)
 			return r
 		}
