@@ -62,7 +62,7 @@ func (r *Router) administer(path, action, id string, row schema.Row) (string, er
 	c := change{menu: m, action: action, ids: id}
 	c.values, c.unset = split(row)
 	newID, done, err := r.st.apply(c)
-	r.st.logWrite(winbox(), done)
+	r.st.tell(winbox(), done)
 	gone := r.orphans(done)
 	r.mu.Unlock()
 	defer r.settle()

@@ -27,11 +27,17 @@ func (in *Internet) Clone() *Internet {
 	out := newInternet(in.opts, w)
 	for _, n := range out.nodes {
 		n.tries = copies(n.tries)
-		n.r = n.r.Clone()
+		n.r = n.r.copy()
 		n.r.net, n.r.st.wake = out, &out.wake
+		if len(n.r.st.effects) > 0 {
+			out.wake.Store(true)
+		}
 	}
 	out.turn <- struct{}{}
 	out.leave()
+	for _, n := range out.nodes {
+		n.r.resume()
+	}
 	return out
 }
 

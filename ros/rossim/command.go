@@ -77,6 +77,12 @@ func (c *conn) command(k call, m *menu, command string) bool {
 		c.listen(k, m, false)
 	case "ping":
 		c.ping(k)
+	case "execute":
+		return c.sendScript(k)
+	case "parse":
+		c.parse(k)
+	case "run":
+		return c.runScript(k)
 	case "debug", "error", "info", "warning":
 		c.note(k, command)
 	case "reboot", "shutdown":
@@ -210,11 +216,16 @@ func (c *conn) note(k call, severity string) {
 	c.send(k.reply("!done"))
 }
 
-// write executes a write command between the faults that may strike it.
 func (c *conn) write(k call, m *menu, action string) bool {
+	return c.struck(k, m.path, action, func() (string, error) { return c.r.commit(c.who, k, m, action) })
+}
+
+// struck executes a write command between the faults that may strike it. The
+// answer carries what do returns.
+func (c *conn) struck(k call, path, action string, do func() (string, error)) bool {
 	n, f := c.r.countWrite()
 	if f.OnWrite != nil {
-		f.OnWrite(n, Before, m.path, schema.Action(action))
+		f.OnWrite(n, Before, path, schema.Action(action))
 	}
 	switch n {
 	case f.DropBefore:
@@ -233,9 +244,9 @@ func (c *conn) write(k call, m *menu, action string) bool {
 		c.refuse(k, &trap{catGeneral, text})
 		return true
 	}
-	id, err := c.r.commit(c.who, k, m, action)
+	ret, err := do()
 	if f.OnWrite != nil {
-		f.OnWrite(n, After, m.path, schema.Action(action))
+		f.OnWrite(n, After, path, schema.Action(action))
 	}
 	switch n {
 	case f.DropAfter:
@@ -249,8 +260,8 @@ func (c *conn) write(k call, m *menu, action string) bool {
 	switch {
 	case err != nil:
 		c.refuse(k, err)
-	case action == "add":
-		c.send(k.reply("!done", "=ret="+id))
+	case action == "add" || path == "/execute":
+		c.send(k.reply("!done", "=ret="+ret))
 	default:
 		c.send(k.reply("!done"))
 	}
@@ -271,9 +282,10 @@ func (r *Router) commit(a account, k call, m *menu, action string) (string, erro
 	if err != nil {
 		return "", err
 	}
+	ch.who = a
 	r.mu.Lock()
 	id, done, err := r.st.apply(ch)
-	r.st.logWrite(a, done)
+	r.st.tell(a, done)
 	gone := r.orphans(done)
 	r.mu.Unlock()
 	for _, g := range gone {

@@ -208,6 +208,7 @@ func (c *conn) end() {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	delete(c.r.conns, c.id)
+	c.r.st.endTasks(func(t *task) bool { return t.conn == c.id })
 	for _, rec := range c.r.st.tables["/user/active"] {
 		if rec.conn == c.id {
 			c.r.st.delete(rec)

@@ -35,6 +35,10 @@ type Faults struct {
 	// OnWrite is called around every write, without any lock held: it may call
 	// every method of the Router, Clone among them. n counts as above.
 	OnWrite func(n int, when When, menu string, action schema.Action)
+	// OnScriptWrite is called around every write by a script, as OnWrite is around
+	// those over the API, which these are not: none of the faults above strikes
+	// them. A script that OnScriptWrite ends by a reboot goes no further.
+	OnScriptWrite func(n int, when When, menu string, action schema.Action)
 	// OnLogin is called for every login that is tried.
 	OnLogin func(user string, accepted bool)
 }
@@ -43,7 +47,7 @@ type Faults struct {
 func (r *Router) SetFaults(f Faults) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.faults, r.counts = f, 0
+	r.faults, r.counts, r.scripted = f, 0, 0
 	close(r.change)
 	r.change = make(chan struct{})
 }

@@ -63,20 +63,42 @@ func (s *state) logged(topics []string) bool {
 // transport and the source.
 func (s *state) logWrite(a account, done []touched) {
 	for _, t := range done {
-		path := t.rec.home.path
-		if path == "/log" || path == "/ip/ipsec/installed-sa" || sessionMenu(path) {
+		if silent(t.rec.home.path) {
 			continue
 		}
-		object := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", " ")
-		for _, p := range []string{"ip ", "system ", "interface "} {
-			if rest, ok := strings.CutPrefix(object, p); ok {
-				object = rest
-				break
-			}
+		by := " by " + a.via + ":" + a.name + "@" + a.from
+		switch text, ok := scheduled[t.verb]; {
+		case t.rec.home.path != schedulerMenu || !ok:
+			s.log("system,info", object(t)+" "+t.verb+by)
+		case t.verb == "added": // the text that is scheduled comes along
+			s.log("system,info", text+by+" ("+t.rec.id+" = "+command("add", "", t.rec, t.rec.vals, false)+")")
+		default:
+			s.log("system,info", text+by)
 		}
-		if name := t.rec.name(); name != "" && t.rec.home.list {
-			object += " <" + name + ">"
-		}
-		s.log("system,info", object+" "+t.verb+" by "+a.via+":"+a.name+"@"+a.from)
 	}
+}
+
+// scheduled is what the log says of schedules.
+var scheduled = map[string]string{
+	"added": "new script scheduled", "changed": "changed scheduled script settings", "removed": "script removed from scheduler",
+}
+
+// silent tells whether writes in the menu are not told about.
+func silent(path string) bool {
+	return path == "/log" || path == "/ip/ipsec/installed-sa" || sessionMenu(path)
+}
+
+// object names the row that a write was about.
+func object(t touched) string {
+	object := strings.ReplaceAll(strings.TrimPrefix(t.rec.home.path, "/"), "/", " ")
+	for _, p := range []string{"ip ", "system ", "interface "} {
+		if rest, ok := strings.CutPrefix(object, p); ok {
+			object = rest
+			break
+		}
+	}
+	if name := t.rec.name(); name != "" && t.rec.home.list {
+		object += " <" + name + ">"
+	}
+	return object
 }

@@ -129,6 +129,7 @@ func compile(version string) (*profile, error) {
 	for _, path := range []string{"", "/tool"} {
 		p.menus[path] = &menu{path: path, commands: map[string]bool{"ping": true}}
 	}
+	p.menus[""].commands["execute"], p.menus[""].commands["parse"] = true, true
 	p.menus["/system"] = &menu{path: "/system", commands: map[string]bool{"reboot": true, "shutdown": true}}
 	p.paths = slices.Sorted(maps.Keys(p.menus))
 	return p, nil

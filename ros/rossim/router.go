@@ -19,6 +19,7 @@ type Options struct {
 	// PrintMasks says whether print hides secrets unless show-sensitive is
 	// given: "yes", "no", or "auto" (the default), which is yes from 7.21.
 	PrintMasks string
+	Scripting  Scripting
 	Log        *slog.Logger
 }
 
@@ -29,22 +30,25 @@ type Router struct {
 	prof *profile
 	log  *slog.Logger
 
-	mu     sync.Mutex // guards what follows; never held across I/O or a wait
-	st     *state
-	faults Faults
-	fired  int           // faults that fired
-	writes int           // writes since New or Clone
-	counts int           // writes since SetFaults
-	logins int           // accepted logins
-	failed int           // refused logins
-	change chan struct{} // closed when faults change
-	cert   *tls.Certificate
-	conns  map[uint64]*conn
-	lis    []net.Listener
-	lastID uint64
-	closed bool
-	done   chan struct{}
-	net    *Internet // nil while not attached
+	mu       sync.Mutex // guards what follows; never held across I/O or a wait
+	st       *state
+	faults   Faults
+	fired    int           // faults that fired
+	writes   int           // writes since New or Clone
+	counts   int           // writes since SetFaults
+	scripted int           // writes by scripts since SetFaults
+	logins   int           // accepted logins
+	failed   int           // refused logins
+	change   chan struct{} // closed when faults change
+	cert     *tls.Certificate
+	conns    map[uint64]*conn
+	lis      []net.Listener
+	lastID   uint64
+	closed   bool
+	done     chan struct{}
+	net      *Internet   // nil while not attached
+	alarm    *time.Timer // rings when a schedule is due
+	alarms   uint64      // alarms so far
 
 	wg sync.WaitGroup // every connection's goroutines and every Serve
 }
@@ -56,6 +60,9 @@ func New(o Options) (*Router, error) {
 	}
 	if !slices.Contains([]string{"", "auto", "yes", "no"}, o.PrintMasks) {
 		return nil, fmt.Errorf("PrintMasks is %q: want auto, yes or no", o.PrintMasks)
+	}
+	if !slices.Contains([]string{"", "enabled", "added", "boot"}, o.Scripting.StartupFrom) {
+		return nil, fmt.Errorf("StartupFrom is %q: want enabled, added or boot", o.Scripting.StartupFrom)
 	}
 	p, err := loadProfile(o.Profile)
 	if err != nil {
@@ -73,18 +80,40 @@ func newRouter(o Options, p *profile, st *state) *Router {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Router{
+	r := &Router{
 		opts: o, prof: p, log: o.Log, st: st, change: make(chan struct{}), conns: make(map[uint64]*conn), done: make(chan struct{}),
 	}
+	st.alarm, st.scripting = r.arm, o.Scripting
+	return r
 }
 
 // Clone returns a router with the same configuration, sessions, log and clock
-// as this one has now. Listeners, API connections, faults and counters are not
-// copied.
+// as this one has now, and the same future: schedules and running scripts go on
+// at the copy. Listeners, API connections, faults and counters are not copied.
 func (r *Router) Clone() *Router {
+	c := r.copy()
+	c.mu.Lock()
+	c.st.effects = nil // they were for the Internet of the original
+	c.mu.Unlock()
+	c.resume()
+	return c
+}
+
+// copy is Clone, with time standing still until resume.
+func (r *Router) copy() *Router {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return newRouter(r.opts, r.prof, r.st.clone())
+}
+
+// resume lets the scripts of a copy go on and its schedules run.
+func (r *Router) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range slices.Clone(r.st.tasks) {
+		r.begin(t)
+	}
+	r.arm()
 }
 
 // Name returns what /system/identity holds.

@@ -117,11 +117,15 @@ func host(a net.Addr) string {
 // without it.
 func (r *Router) takeConns() []*conn { return slices.Collect(maps.Values(r.conns)) }
 
-// orphans returns the connections whose row in /user/active was removed.
+// orphans returns the connections whose row in /user/active was removed, and
+// ends the scripts whose job was.
 // Callers hold r.mu.
 func (r *Router) orphans(done []touched) []*conn {
 	var gone []*conn
 	for _, t := range done {
+		if t.verb == "removed" && t.rec.home.path == jobMenu {
+			r.st.endTasks(func(o *task) bool { return o.row == t.rec.serial })
+		}
 		if t.verb == "removed" && t.rec.conn != 0 && r.conns[t.rec.conn] != nil {
 			gone = append(gone, r.conns[t.rec.conn])
 		}
@@ -137,6 +141,12 @@ func (r *Router) Close() error {
 	if !r.closed {
 		r.closed = true
 		close(r.done)
+		r.disarm()
+		for _, t := range r.st.tasks { // they stay in the state, for a copy
+			if t.cancel != nil {
+				t.cancel()
+			}
+		}
 	}
 	lis, conns := r.lis, r.takeConns()
 	r.lis = nil

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vpnbot/ros/rossim/script"
 	"vpnbot/ros/schema"
 )
 
@@ -52,10 +53,15 @@ type state struct {
 	serials  uint64       // rows so far
 	effects  []effect     // writes that the Internet has not looked at yet
 	wake     *atomic.Bool // set with each effect; nil while the router is not attached
+
+	scripting Scripting
+	tasks     []*task
+	planned   map[uint64]planned // when schedules run next, by their serials
+	alarm     func()             // sets the router's timer anew
 }
 
 func newState(p *profile, now time.Time) *state {
-	s := &state{prof: p, tables: make(map[string][]*record), next: make(map[string]uint64), booted: now, watchers: make(map[*watcher]bool)}
+	s := &state{prof: p, tables: make(map[string][]*record), next: make(map[string]uint64), booted: now, watchers: make(map[*watcher]bool), planned: make(map[uint64]planned)}
 	for _, path := range p.paths {
 		m := p.menus[path]
 		for _, row := range m.rule.Rows {
@@ -79,7 +85,11 @@ func newState(p *profile, now time.Time) *state {
 func (s *state) clone() *state {
 	c := *s
 	c.next = maps.Clone(s.next)
-	c.watchers, c.effects, c.wake = make(map[*watcher]bool), nil, nil
+	c.watchers, c.effects, c.wake = make(map[*watcher]bool), slices.Clone(s.effects), nil
+	c.planned, c.alarm, c.tasks = maps.Clone(s.planned), nil, nil
+	for _, t := range s.tasks {
+		c.tasks = append(c.tasks, t.clone())
+	}
 	c.tables = make(map[string][]*record, len(s.tables))
 	for path, recs := range s.tables {
 		for _, r := range recs {
@@ -88,6 +98,7 @@ func (s *state) clone() *state {
 			}
 		}
 	}
+	c.endTasks(func(t *task) bool { return t.conn != 0 })
 	return &c
 }
 
@@ -266,6 +277,14 @@ func (s *state) compute(m *menu, rec *record, row schema.Row) {
 		row["date"], row["time"] = now.Format(time.DateOnly), now.Format(time.TimeOnly)
 	case "/ip/pool":
 		s.countPool(rec, row)
+	case schedulerMenu:
+		if p, ok := s.planned[rec.serial]; ok {
+			row["next-run"] = s.due(p).Add(s.skew).UTC().Format(time.DateTime)
+		}
+	case "/system/script":
+		if script.Parse(row["source"]) != nil {
+			row["invalid"] = "true"
+		}
 	}
 }
 

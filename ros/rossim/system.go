@@ -16,16 +16,32 @@ const maxValue = 60 << 10
 // enable; removing and disabling still work.
 var flagged = []string{"/system/scheduler", "/ip/ipsec/", "/interface/l2tp-"}
 
+// features are those of the device mode, each with the menus in which nothing
+// may be added or enabled without it. In mode home there is no scheduler.
+var features = map[string]string{"scheduler": "/system/scheduler", "ipsec": "/ip/ipsec/", "l2tp": "/interface/l2tp-"}
+
 func (s *state) deviceMode(c change) error {
-	if s.setting("/system/device-mode")["flagged"] != "true" {
+	turnsOn := c.action == "add" || c.action == "enable" || slices.Contains([]string{"yes", "true"}, c.values["enabled"]) ||
+		slices.Contains([]string{"no", "false"}, c.values["disabled"])
+	if !turnsOn {
 		return nil
 	}
 	guarded := slices.ContainsFunc(flagged, func(p string) bool { return strings.HasPrefix(c.menu.path, p) })
-	turnsOn := c.action == "add" || c.action == "enable" || c.values["enabled"] == "yes" || c.values["disabled"] == "no"
-	if guarded && turnsOn {
+	if guarded && s.setting("/system/device-mode")["flagged"] == "true" {
 		return errFailure("configuration flagged, check all router configuration for unauthorized changes and update device-mode")
 	}
+	for name, path := range features {
+		if strings.HasPrefix(c.menu.path, path) && !s.feature(name) {
+			return errFailure("not allowed by device-mode")
+		}
+	}
 	return nil
+}
+
+// feature tells whether the device mode allows a feature.
+func (s *state) feature(name string) bool {
+	value := s.setting("/system/device-mode")[name]
+	return value != "false" && value != "no"
 }
 
 // derive fills in the values that a router works out when a row is written.
@@ -88,6 +104,7 @@ func (s *state) moveClock(t time.Time) {
 			}
 		}
 	}
+	s.jumped()
 }
 
 // l2tpPeer makes or removes the dynamic peer and identity that the L2TP server
@@ -133,11 +150,14 @@ func (s *state) reboot() {
 		s.endSession(rec, "reboot")
 	}
 	s.tables["/user/active"] = nil
+	s.endTasks(func(*task) bool { return true })
+	s.tables[historyMenu] = nil
 	s.ipsecReboot()
 	s.tables["/log"] = nil
 	s.boots++
 	s.booted = s.now()
 	s.l2tpPeer()
 	s.renumber()
+	s.rebootSchedules()
 	s.log("system,info", "router rebooted")
 }

@@ -11,6 +11,7 @@ const (
 	catItem        = 0 // missing item or command
 	catArgument    = 1 // argument value failure
 	catInterrupted = 2
+	catScript      = 3 // scripting failure
 	catGeneral     = 4
 	catAPI         = 5
 )
@@ -37,6 +38,7 @@ func errUnknownParameter() error { return &trap{catNone, "unknown parameter"} }
 func errNoItem() error           { return &trap{catItem, "no such item"} }
 func errNoCommand() error        { return &trap{catItem, "no such command"} }
 func errNoPrefix() error         { return &trap{catItem, "no such command prefix"} }
+func errInterrupted() error      { return &trap{catInterrupted, "interrupted"} }
 func errRights() error           { return &trap{catNone, "not enough permissions (9)"} }
 func errFailure(s string) error {
 	return &trap{catGeneral, "failure: " + strings.TrimPrefix(s, "failure: ")}

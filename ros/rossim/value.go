@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vpnbot/ros/schema"
 )
@@ -39,6 +40,12 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 		return a.parsePrefixes(value)
 	case "ranges":
 		return a.parseRanges(value)
+	case "policies":
+		return a.parsePolicies(value)
+	case "clock":
+		return a.parseTime(value, time.TimeOnly, time.TimeOnly, "15:04")
+	case "date":
+		return a.parseTime(value, time.DateOnly, time.DateOnly, "Jan/02/2006")
 	case "mac":
 		hw, err := net.ParseMAC(value)
 		if err != nil {
@@ -171,6 +178,17 @@ func (a attr) parsePrefixes(value string) (string, error) {
 		parts[i] = p.Masked().String()
 	}
 	return strings.Join(parts, ","), nil
+}
+
+// parseTime reads a date or a time of day in one of several forms and writes it
+// in the first.
+func (a attr) parseTime(value, form string, forms ...string) (string, error) {
+	for _, f := range forms {
+		if t, err := time.Parse(f, value); err == nil {
+			return t.Format(form), nil
+		}
+	}
+	return "", errInvalid(a.Name)
 }
 
 func (a attr) parseRanges(value string) (string, error) {

@@ -15,8 +15,9 @@ type change struct {
 	ids    string     // .id or numbers
 	values schema.Row // attribute → value
 	unset  []string
-	before string // place-before or destination
-	copy   string // copy-from
+	before string  // place-before or destination
+	copy   string  // copy-from
+	who    account // who writes; an administrator beside the wire when empty
 }
 
 // touched is one row that a write has changed, for the log.
@@ -30,6 +31,7 @@ type touched struct {
 func (s *state) apply(c change) (string, []touched, error) {
 	id, done, err := s.execute(c)
 	s.affect(done)
+	s.schedule(done)
 	return id, done, err
 }
 
@@ -73,6 +75,7 @@ func (s *state) add(c change) (*record, error) {
 	if err := s.unique(c.menu, vals, nil); err != nil {
 		return nil, err
 	}
+	s.own(c, vals)
 	for name, value := range c.menu.rule.Defaults {
 		if _, ok := vals[name]; !ok {
 			vals[name] = value
@@ -143,7 +146,7 @@ func (s *state) check(c change) (schema.Row, error) {
 		}
 		vals[name] = v
 	}
-	return vals, nil
+	return vals, lends(c, vals)
 }
 
 // resolve checks what only the other rows can tell: names of rows, pools,
@@ -348,7 +351,7 @@ func (s *state) removable(m *menu, rec *record) error {
 // sessionMenu tells whether removing a row of the menu ends a session.
 func sessionMenu(path string) bool {
 	switch path {
-	case "/ppp/active", "/user/active", "/ip/ipsec/active-peers", "/ip/firewall/connection":
+	case "/ppp/active", "/user/active", "/ip/ipsec/active-peers", "/ip/firewall/connection", jobMenu:
 		return true
 	}
 	return false
