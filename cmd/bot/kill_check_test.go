@@ -39,10 +39,11 @@ func exhume(t *testing.T, d *demo) *remains {
 // grave checks what stands at a death: a row, or a write on its way to the
 // router, only with an earlier "applying" in the trail and the step begun in the
 // journal; credentials on mei's screen only with an opening in the trail.
-func (f *fate) grave(where string) {
+func (f *fate) grave(dead *world, where string) {
 	f.t.Helper()
 	m := exhume(f.t, f.w.demo)
 	defer func() { _ = m.ledger.Close() }()
+	f.life(dead, m)
 	if c := m.checkpoint(); c.Size > 0 {
 		f.notes = append(f.notes, c.Note)
 	}
@@ -63,10 +64,23 @@ func (f *fate) grave(where string) {
 	}
 }
 
+// life checks, when a bot's life is over, that it wrote once at most, and that it
+// did not even begin to when the row was there before.
+func (f *fate) life(w *world, m *remains) {
+	f.t.Helper()
+	begun := m.count(change.EventStepBegin, 0)
+	if n := w.routers[0].router.Writes(); n > 1 || f.had && (n > 0 || begun > f.begun) {
+		f.t.Errorf("the router executed %d writes, %d were begun; it had the row before: %t, with %d", n, begun, f.had, f.begun)
+	}
+	_, f.had = f.p.password()
+	f.begun = begun
+}
+
 // verdict checks the end.
 func (f *fate) verdict() {
 	f.t.Helper()
 	m := exhume(f.t, f.w.demo)
+	f.life(f.w, m)
 	m.rested = true
 	m.check([]*people{f.p}, f.notes)
 }
