@@ -77,7 +77,7 @@ func fullReply() commands.Reply {
 			}},
 			{Table: &commands.Table{
 				Head: []change.Text{change.T("label.requester"), change.T("label.state")},
-				Rows: [][]change.Text{{value("vpn-01"), change.T("common.value", "value", at)}, {value(""), value("字 & <b>")}},
+				Rows: [][]change.Text{{value("vpn-01"), change.T("common.value", "value", at)}, {value(""), value("字 & <b>")}, {value("who"), change.T("common.value", "value", change.Unlisted(change.SlackID{Team: "T1", User: "UNEW"}))}},
 			}},
 			{Diff: &commands.Diff{
 				Step: 1, Router: "gw1", Menu: "/ppp/secret", Action: "add", Row: "vpn-01", Class: "twin", Why: change.T("plan.adduser.step"),

@@ -31,7 +31,7 @@ func (p *canvas) table(t commands.Table) {
 	p.tables++
 	block := slack.NewTableBlock("")
 	room, shown := maxTableText, 0
-	for _, row := range rows {
+	for n, row := range rows {
 		need := 0
 		for _, cell := range row {
 			need += units(cell)
@@ -43,6 +43,9 @@ func (p *canvas) table(t commands.Table) {
 		cells := make([]slack.TableCell, len(row))
 		for i, cell := range row {
 			cells[i] = slack.NewTableRawTextCell(cell)
+			if user, ok := p.nameless(t, n, i); ok {
+				cells[i] = slack.NewTableRichTextCell(slack.NewRichTextSection(slack.NewRichTextSectionUserElement(user, nil)))
+			}
 		}
 		block.AddRow(cells...)
 	}
@@ -53,6 +56,23 @@ func (p *canvas) table(t commands.Table) {
 		p.cut = true
 		p.context(p.rich(change.T("common.more", "count", left)))
 	}
+}
+
+// nameless tells whether a cell is somebody whom only Slack can name: a user
+// without an entry in the configuration. Row 0 is the head.
+func (p *canvas) nameless(t commands.Table, row, column int) (user string, ok bool) {
+	if row == 0 {
+		return "", false
+	}
+	cell := t.Rows[row-1][column]
+	id := cell.Args["value"].Person
+	if cell.ID != "common.value" || id == "" {
+		return "", false
+	}
+	if person, ok := p.c.o.People.Person(id); ok && person.Name != "" {
+		return "", false
+	}
+	return p.c.slackOf(id)
 }
 
 // lines shows rows as lines of running text.
