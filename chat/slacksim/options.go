@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,12 @@ type Options struct {
 	// Tips are lines that the page shows on the first visit, each a command to
 	// try or a sentence.
 	Tips []Tip
+
+	// Levers, when set, are what the page offers beside the chat: things that
+	// happen in the world around the app. Pull moves one and says in a sentence
+	// what came of it. Neither may call the Server.
+	Levers func() []Lever
+	Pull   func(ctx context.Context, id string) (string, error)
 
 	// BotToken and AppToken are what the app presents (xoxb- and xapp-).
 	BotToken, AppToken string
@@ -124,6 +131,15 @@ type Tip struct {
 	Text, Try string
 	// As is the ID of the person who should try it.
 	As string
+}
+
+// Lever is one thing that can be made to happen around the app.
+type Lever struct {
+	ID string
+	// Group is the heading that it stands under; Hint says more than the label.
+	Group, Label, Hint string
+	// Toggle is set for a lever that stays where it was put; On is where it is.
+	Toggle, On bool
 }
 
 func (o *Options) setDefaults() {

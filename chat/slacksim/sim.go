@@ -44,6 +44,10 @@ func (s *Server) sim(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not JSON", http.StatusBadRequest)
 		return
 	}
+	if name == "pull" && s.opts.Pull != nil {
+		s.pull(w, r, a.Action)
+		return
+	}
 	known, err := s.act(r, name, a)
 	if !known {
 		http.NotFound(w, r)
@@ -56,6 +60,17 @@ func (s *Server) sim(w http.ResponseWriter, r *http.Request) {
 			ans["errors"] = e.ByBlock
 		}
 	}
+	write(w, http.StatusOK, ans)
+}
+
+// pull moves a lever and tells every page where it stands now.
+func (s *Server) pull(w http.ResponseWriter, r *http.Request, id string) {
+	said, err := s.opts.Pull(r.Context(), id)
+	ans := answer{"text": said}
+	if err != nil {
+		ans["ok"], ans["error"] = false, err.Error()
+	}
+	_ = s.update(func(st *state) error { st.rev++; return nil })
 	write(w, http.StatusOK, ans)
 }
 

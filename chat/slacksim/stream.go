@@ -26,6 +26,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	for {
 		changed := s.Changed()
 		seen, rev := s.seen(user, since)
+		if s.opts.Levers != nil {
+			seen["levers"] = s.opts.Levers()
+		}
 		body, err := json.Marshal(seen)
 		if err != nil {
 			s.opts.Log.Error("rendering the page's state", "err", err)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,6 +63,7 @@ type demo struct {
 	dir      string
 	routers  []*office
 	internet *rossim.Internet
+	outside  *outside
 	calls    map[string]func() // ends the talk through a tunnel
 	slack    *slacksim.Server
 	url      string
@@ -79,7 +81,7 @@ type network struct {
 }
 
 func newDemo(n network, dir, listen string) (_ *demo, err error) {
-	d := &demo{network: n, dir: dir, settingUp: 5 * time.Second}
+	d := &demo{network: n, dir: dir, outside: newOutside(), settingUp: 5 * time.Second}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -92,7 +94,9 @@ func newDemo(n network, dir, listen string) (_ *demo, err error) {
 		return nil, usageError{fmt.Errorf("--listen: %w", err)}
 	}
 	d.url = "http://" + d.listener.Addr().String()
-	if d.slack, err = slacksim.New(workspace(d.url, d.tokens)); err != nil {
+	o := workspace(d.url, d.tokens)
+	o.Levers, o.Pull = d.levers, d.pull
+	if d.slack, err = slacksim.New(o); err != nil {
 		return nil, fmt.Errorf("making the workspace: %w", err)
 	}
 	d.serving.Go(func() error { return d.slack.Serve(d.listener) })
@@ -109,13 +113,43 @@ func newDemo(n network, dir, listen string) (_ *demo, err error) {
 	return d, d.configure()
 }
 
-// run has the real bot work in this world.
+// run has the real bot work in this world. A bot that is killed at the page is
+// started again, as systemd would.
 func (d *demo) run(ctx context.Context, stdout, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	for out := stdout; ; out = io.Discard {
+		life, end := context.WithCancel(ctx)
+		var killed atomic.Bool
+		watch := make(chan struct{})
+		go func() {
+			defer close(watch)
+			select {
+			case <-d.outside.kill:
+				killed.Store(true)
+				end()
+			case <-life.Done():
+			}
+		}()
+		err := d.live(life, out, log, &killed)
+		end()
+		<-watch
+		if !killed.Load() || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// live is one life of the bot. A killed one does not record its end.
+func (d *demo) live(ctx context.Context, stdout io.Writer, log *slog.Logger, killed *atomic.Bool) error {
 	cfg, err := config.Load(d.configFile())
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := newSystem(ctx, cfg, options{
 		dialSlack: d.dial, dialRouter: d.dial, log: log, socket: true, round: time.Second, poll: 2 * time.Second,
 	})
@@ -123,6 +157,9 @@ func (d *demo) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	err = d.together(ctx, s, stdout, log)
+	if killed.Load() {
+		return s.desk.close()
+	}
 	return errors.Join(err, s.close())
 }
 

@@ -6,6 +6,7 @@ import "./messages.js";
 import * as composer from "./composer.js";
 import * as modal from "./modal.js";
 import "./tips.js";
+import "./world.js";
 
 const place = () => location.hash.match(/^#\/([^/]*)\/?([^/]*)$/) || [];
 const [, user, channel] = place();
