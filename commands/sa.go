@@ -157,11 +157,10 @@ func phase2(j vpn.Judged) []Part {
 		return []Part{Say("", change.T("sa.phase2.none"))}
 	}
 	common, one := algorithms(list)
-	t := &Table{Head: heads("direction", "spi", "age_left", "sent_arrived")}
+	t := &Table{Head: heads("direction_spi", "age_left", "sent_arrived")}
 	for _, p := range list[:min(len(list), maxSAs)] {
 		row := []change.Text{
-			change.T("sa.direction", "from", j.Sides[p.from].Site, "to", j.Sides[1-p.from].Site),
-			spiCell(j, p), lifeCell(p),
+			change.T("sa.direction", "from", j.Sides[p.from].Site, "to", j.Sides[1-p.from].Site, "spi", spiCell(j, p)), lifeCell(p),
 			change.T("sa.flow", "sent", carriedCell(j.Sides[p.from], p.ends[0]), "received", carriedCell(j.Sides[1-p.from], p.ends[1])),
 		}
 		if !one {
