@@ -235,7 +235,7 @@ func (h *chase) life() string {
 	_ = c.Wait()
 	close(h.rip)
 	cancel()
-	<-ended
+	_ = <-ended
 	h.grave()
 	return why
 }

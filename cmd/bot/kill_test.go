@@ -192,7 +192,7 @@ func (f *fate) play() bool {
 	case <-f.r.dead:
 		f.die()
 		cancel()
-		<-ended
+		_ = <-ended
 	}
 	f.p = f.p.at(f.w.demo)
 	f.grave(w, f.r.where)
