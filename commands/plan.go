@@ -26,11 +26,8 @@ func listOf(texts []change.Text) change.Text {
 // heading names what a plan does, without a mention, since headings show none.
 func heading(r change.Request) change.Text {
 	subject := r.Plan.Intent.Site
-	switch a := r.Plan.Intent.Account; {
-	case a != nil:
+	if a := r.Plan.Intent.Account; a != nil {
 		subject = a.Name
-	case r.Plan.Intent.Tunnel != "":
-		subject = r.Plan.Intent.Tunnel
 	}
 	title := change.T("title."+r.Plan.Intent.Verb, "subject", subject, "site", r.Plan.Intent.Site)
 	if r.Number == 0 {

@@ -30,7 +30,7 @@ func (s *Service) requests(ctx context.Context, c *call) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	hidden := func(r change.Request) bool { return !r.Plan.Intent.Concerns(c.Actor.Person) }
+	hidden := func(r change.Request) bool { return !c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) }
 	open, ended = slices.DeleteFunc(open, hidden), slices.DeleteFunc(ended, hidden)
 	ended = ended[:min(len(ended), recent)]
 	reply := Reply{Title: change.T("requests.title"), Share: true}
@@ -93,7 +93,7 @@ func (s *Service) numbered(ctx context.Context, c *call) (change.Request, error)
 	if err != nil {
 		return change.Request{}, err
 	}
-	if !r.Plan.Intent.Concerns(c.Actor.Person) {
+	if !c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) {
 		return change.Request{}, change.ErrNotAllowed
 	}
 	c.request, c.site = r.Number, r.Plan.Intent.Site
@@ -168,7 +168,7 @@ func (s *Service) locks(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	for _, r := range stuck {
-		if r.Plan.Intent.Concerns(c.Actor.Person) {
+		if c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) {
 			t.Rows = append(t.Rows, []change.Text{value(r.Subject()), value(r.Title()), value(stateTime(r))})
 		}
 	}

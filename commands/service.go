@@ -77,10 +77,7 @@ type Options struct {
 	Rules    change.Rules
 	Key      secret.Key
 	Location *time.Location // where dates that people type begin
-	// Unchecked lets plans come to be that are foreseen to fail, for tests of what
-	// happens then. Nothing that people can configure or say sets it.
-	Unchecked bool
-	Log       *slog.Logger
+	Log      *slog.Logger
 }
 
 func (o Options) validate() error {
