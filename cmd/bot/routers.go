@@ -75,7 +75,36 @@ type writers struct {
 // Execute writes one step. A router that could not be reached is looked at again
 // like one whose answer got lost: that the write did not happen is then seen.
 func (w writers) Execute(ctx context.Context, router string, request int64, step change.Step) error {
-	err := w.Fleet.Execute(ctx, router, request, step, w.vault)
+	return unsure(w.Fleet.Execute(ctx, router, request, step, w.vault))
+}
+
+// AddGuard adds a guard, switched off.
+func (w writers) AddGuard(ctx context.Context, router string, request int64, plan change.Plan) error {
+	return unsure(w.Fleet.AddGuard(ctx, router, request, plan))
+}
+
+// RemoveGuard takes a guard away.
+func (w writers) RemoveGuard(ctx context.Context, router string, request int64) error {
+	return unsure(w.Fleet.RemoveGuard(ctx, router, request))
+}
+
+// RunScript hands a script to its router.
+func (w writers) RunScript(ctx context.Context, s change.Script) error {
+	return unsure(w.Fleet.RunScript(ctx, s))
+}
+
+// Drop removes one phase 1.
+func (w writers) Drop(ctx context.Context, router string, old change.Phase1) error {
+	return unsure(w.Fleet.Drop(ctx, router, old))
+}
+
+// Forget removes translated connections.
+func (w writers) Forget(ctx context.Context, router string, between []change.Selectors) error {
+	return unsure(w.Fleet.Forget(ctx, router, between))
+}
+
+// unsure marks the failures after which a write may have happened.
+func unsure(err error) error {
 	for _, open := range []error{ros.ErrUnknownOutcome, ros.ErrUnreachable, ros.ErrTimeout, ros.ErrClosed} {
 		if errors.Is(err, open) {
 			return fmt.Errorf("%w: %w", apply.ErrUnknown, err)

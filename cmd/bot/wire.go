@@ -88,8 +88,9 @@ func (s *system) build(ctx context.Context, o options) error {
 		return err
 	}
 	var err error
+	writing := writers{s.fleet, vault{s.store, s.keys.sealing}}
 	if s.engine, err = apply.New(apply.Options{
-		Ledger: s.store, Routers: writers{s.fleet, vault{s.store, s.keys.sealing}}, People: s.people,
+		Ledger: s.store, Routers: writing, Tunnels: writing, People: s.people,
 		Location: s.cfg.Location, Explain: sentence, Log: o.log,
 	}); err != nil {
 		return err
