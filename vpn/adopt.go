@@ -74,13 +74,17 @@ func everything(row schema.Row) bool {
 		defaulted(menuPolicy, row, "dst-port") == "any"
 }
 
+// unclear tells whether a row is not understood in what plans rest on; its state
+// is none of that.
+func (p *policyRow) unclear() bool { return p.odd != "" && p.odd != "ph2-state" }
+
 // findPolicies finds the row for each pair of networks that the definition joins.
 func (e *held) findPolicies() error {
 	e.policies = make([]schema.Row, len(e.want.Policies))
 	for i := range e.page.policies {
 		p, row := &e.page.policies[i], e.snap.Menus[menuPolicy][i]
 		n := slices.Index(e.want.Policies, p.Selectors)
-		if p.odd != "" && (n >= 0 || !p.Source.IsValid() || !p.Destination.IsValid()) {
+		if p.unclear() && (n >= 0 || !p.Source.IsValid() || !p.Destination.IsValid()) {
 			return e.unreadable(p.origin)
 		}
 		if n < 0 || isTrue(row, menuPolicy, "template") || !everything(row) {
@@ -138,6 +142,11 @@ func (e *held) findPeer(others []Tunnel) error {
 		}
 		e.peer, e.extra = row, extra
 	}
+	for _, row := range e.extra {
+		if _, ok := e.identify(menuPolicy, row, "peer", "src-address", "dst-address"); !ok {
+			return refuse("tunnel_policy_twice", "router", e.Router, "source", row["src-address"], "destination", row["dst-address"])
+		}
+	}
 	return nil
 }
 
@@ -153,7 +162,7 @@ func (e *held) carried(peer string, others []Tunnel) (extra []schema.Row, strang
 		wanted := slices.ContainsFunc(e.policies, func(r schema.Row) bool { return r != nil && r[schema.ID] == row[schema.ID] })
 		switch {
 		case wanted:
-		case p.odd == "" && p.carries && row["peer"] == peer && within(e.site.LAN, p.Source) && within(e.farSite.LAN, p.Destination) &&
+		case !p.unclear() && p.carries && row["peer"] == peer && within(e.site.LAN, p.Source) && within(e.farSite.LAN, p.Destination) &&
 			!wantedBy(others, e.Router, p.Selectors):
 			extra = append(extra, row)
 		default:

@@ -153,8 +153,13 @@ func (e *held) stageBypasses(t *works) {
 		why := change.T("plan.step.bypass", "source", b.Source.String(), "destination", b.Destination.String())
 		if len(b.flawed) > 0 {
 			row["comment"] = strings.TrimPrefix(change.Unmarked(b.flawed[0]["comment"])+" "+t.name, " ")
-			match["comment"] = row["comment"]
 			why = change.T("plan.step.bypass_flawed", "source", b.Source.String(), "destination", b.Destination.String())
+		}
+		if len(e.rows(menuNAT, match)) > 0 {
+			if row["comment"] == "" {
+				row["comment"] = t.name
+			}
+			match["comment"] = row["comment"]
 		}
 		s := e.stage(menuNAT, row, why)
 		s.Match, s.Place = match, change.TopPlace

@@ -21,7 +21,9 @@ func PlanRotatePSK(in TunnelChange) (change.Plan, error) {
 		if err := e.checkStanding(); err != nil {
 			return change.Plan{}, err
 		}
-		e.rotate(t)
+		if err := e.rotate(t); err != nil {
+			return change.Plan{}, err
+		}
 	}
 	return t.finish()
 }
@@ -86,14 +88,17 @@ func kept(old schema.Row, names []string, row schema.Row) schema.Row {
 // rotate makes every step at this end. Switching the new identity on is the first
 // write of the cut-over: it has no effect while its peer is off, and a router that
 // refuses it refuses before anything else has changed.
-func (e *held) rotate(t *works) {
+func (e *held) rotate(t *works) error {
 	e.stage(menuPeer, kept(e.peer, peerKeeps, schema.Row{"name": t.name}), change.T("plan.step.peer"))
 	e.stageIdentity(kept(e.identity, identityKeeps, schema.Row{"peer": t.name}), t.PSK, t.Mark)
 
 	e.cut(schema.Enable, change.Twin, menuIdentity, schema.Row{"peer": t.name}, nil, nil, change.T("plan.step.canary"))
 	e.cutOldPeer()
 	for _, row := range slices.Concat(e.policies, e.extra) {
-		match, _ := e.identify(menuPolicy, row, "src-address", "dst-address")
+		match, ok := e.identify(menuPolicy, row, "src-address", "dst-address")
+		if !ok {
+			return refuse("tunnel_policy_twice", "router", e.Router, "source", row["src-address"], "destination", row["dst-address"])
+		}
 		before, after := schema.Row{"peer": row["peer"]}, schema.Row{"peer": t.name}
 		e.cut(schema.Change, change.InPlace, menuPolicy, match, before, after,
 			change.T("plan.step.policy_set", "source", row["src-address"], "destination", row["dst-address"]))
@@ -101,4 +106,5 @@ func (e *held) rotate(t *works) {
 	e.cut(schema.Enable, change.Twin, menuPeer, schema.Row{"name": t.name}, nil, nil, change.T("plan.step.peer_on"))
 
 	e.commitOld()
+	return nil
 }
