@@ -134,8 +134,10 @@ func (p *canvas) context(s string) {
 }
 
 func (p *canvas) parts(parts []commands.Part) {
-	for _, part := range parts {
+	for i, part := range parts {
 		switch {
+		case part.Diff != nil && part.Diff.Phase != "":
+			p.phased(parts[:i], *part.Diff)
 		case part.Paragraph != nil:
 			p.paragraph(*part.Paragraph)
 		case part.Facts != nil:
@@ -183,6 +185,11 @@ func (p *canvas) diff(d commands.Diff) {
 		line += "\n" + p.rich(d.Why)
 	}
 	p.section(line)
+	p.code(strings.Join(diffLines(d), "\n"))
+}
+
+// diffLines are the attributes of a step, escaped.
+func diffLines(d commands.Diff) []string {
 	var lines []string
 	for _, l := range d.Lines {
 		name := escape(l.Name)
@@ -195,7 +202,7 @@ func (p *canvas) diff(d commands.Diff) {
 			lines = append(lines, "~ "+name+": "+escape(l.Before)+" → "+escape(l.After))
 		}
 	}
-	p.code(strings.Join(lines, "\n"))
+	return lines
 }
 
 // code adds escaped text as blocks of code.

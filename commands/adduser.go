@@ -113,7 +113,7 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	if err != nil {
 		return Reply{}, err
 	}
-	rule := s.o.Rules.For(intent.Verb, intent.Site)
+	rule := s.o.Rules.For(intent.Verb, intent.Sites()...)
 	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
 	if err != nil {
 		return Reply{}, err
@@ -163,9 +163,17 @@ func openStates() []change.State {
 	return []change.State{change.Pending, change.Approved, change.Applying, change.NeedsAttention}
 }
 
-// plan reads the router and computes the plan. The password that it makes is
-// sealed before anything else is done with it.
+// plan computes the plan for intent from what the routers hold now.
 func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
+	if intent.Tunnel != "" {
+		return s.planTunnel(ctx, intent)
+	}
+	return s.planAccount(ctx, intent)
+}
+
+// planAccount reads the router and computes the plan. The password that it makes
+// is sealed before anything else is done with it.
+func (s *Service) planAccount(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
 	def, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, intent.Site)
 	if errors.Is(err, change.ErrNotFound) {
 		return change.Plan{}, nil, vpn.NoDefinition(intent.Site)

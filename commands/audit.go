@@ -37,7 +37,8 @@ func (s *Service) audit(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	events = slices.DeleteFunc(events, func(e change.Recorded) bool {
-		return !c.Actor.Person.May(change.Viewer, e.Event.Site)
+		far := e.Event.Facts["far-site"] // of a tunnel
+		return !c.Actor.Person.May(change.Viewer, e.Event.Site) && (far == "" || !c.Actor.Person.May(change.Viewer, far))
 	})
 	further := len(events) > maxRows
 	events = events[:min(len(events), maxRows)]

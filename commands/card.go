@@ -32,7 +32,14 @@ func (s *Service) Card(ctx context.Context, requestID string) (Reply, error) {
 // standing is a card without the plan's warnings and without buttons.
 func (s *Service) standing(ctx context.Context, r change.Request) (Reply, error) {
 	parts := []Part{Say("", r.Plan.Summary), {Facts: cardFacts(r)}}
-	if r.State == change.Applying || r.State == change.NeedsAttention {
+	switch {
+	case r.Plan.Phased() && (r.State == change.Applying || r.State == change.NeedsAttention || r.State == change.Reverted):
+		steps, err := s.phases(ctx, r)
+		if err != nil {
+			return Reply{}, err
+		}
+		parts = append(parts, Part{Progress: steps})
+	case r.State == change.Applying || r.State == change.NeedsAttention:
 		journal, err := s.o.Ledger.Journal(ctx, r.ID)
 		if err != nil {
 			return Reply{}, err
@@ -40,6 +47,7 @@ func (s *Service) standing(ctx context.Context, r change.Request) (Reply, error)
 		parts = append(parts, Part{Progress: progress(r, journal)})
 	}
 	parts = append(parts, reasons(r)...)
+	parts = append(parts, ending(r)...)
 	return Reply{Title: heading(r), Tone: tone(r.State), Parts: parts}, nil
 }
 
@@ -63,7 +71,7 @@ func cardFacts(r change.Request) []Labelled {
 	facts := []Labelled{
 		{change.T("label.state"), state},
 		{change.T("label.requester"), value(r.Requester)},
-		{change.T("label.site"), value(r.Plan.Intent.Site)},
+		{change.T("label.site"), siteOf(r.Plan.Intent)},
 		{change.T("label.approvals"), approvals(r)},
 	}
 	if r.State == change.Pending {

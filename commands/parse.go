@@ -84,6 +84,7 @@ func findVerb(words []word) (Verb, []word, *ParseError) {
 	first := words[0]
 	if first.flag == "help" {
 		first = word{raw: "help"}
+		words = slices.Concat([]word{first}, words[1:])
 	}
 	// "/vpn /vpn users" and "/vpn vpn users" happen when people paste.
 	if f := strings.ToLower(first.fold()); (f == "/vpn" || f == "vpn") && len(words) > 1 {
@@ -91,27 +92,60 @@ func findVerb(words []word) (Verb, []word, *ParseError) {
 		first = words[0]
 	}
 	if first.flag == "" {
-		if v, ok := lookup(first.fold()); ok {
-			return v, words[1:], nil
+		if v, used, ok := lookupWords(words); ok {
+			return v, words[used:], nil
 		}
 	}
 	hint := change.T("parse.verb.hint")
-	if near := nearestVerb(first.fold()); near != "" {
+	if near := nearestVerb(words); near != "" {
 		hint = change.T("parse.nearest", "near", "/vpn "+near)
 	}
 	return Verb{}, nil, &ParseError{change.T("parse.verb"), hint}
 }
 
-func nearestVerb(typed string) string {
+// lookupWords finds the verb at the beginning of words, and of how many of them
+// its name consists.
+func lookupWords(words []word) (Verb, int, bool) {
+	for used := min(2, len(words)); used > 0; used-- {
+		if v, ok := lookup(phrase(words, used)); ok {
+			return v, used, true
+		}
+	}
+	return Verb{}, 0, false
+}
+
+// phrase are the first n words, as a verb of n words is written; "" when a flag or
+// a mention is among them.
+func phrase(words []word, n int) string {
+	var said []string
+	for _, w := range words[:min(n, len(words))] {
+		if w.flag != "" || w.user != "" {
+			return ""
+		}
+		said = append(said, w.fold())
+	}
+	return strings.Join(said, " ")
+}
+
+// nearestVerb returns the verb that is most likely meant: the nearest name, or
+// the one of two words of which the first was typed.
+func nearestVerb(words []word) string {
 	var names []string
 	for _, v := range Verbs() {
 		names = append(append(names, v.Name), v.Also...)
 	}
-	v, ok := lookup(vpn.Nearest(typed, names))
-	if !ok {
-		return ""
+	first := strings.ToLower(phrase(words, 1))
+	for _, typed := range []string{first, phrase(words, 2)} {
+		if v, ok := lookup(vpn.Nearest(typed, names)); ok {
+			return v.Name
+		}
 	}
-	return v.Name
+	for _, name := range names {
+		if begin, _, two := strings.Cut(name, " "); two && begin == first {
+			return name
+		}
+	}
+	return ""
 }
 
 // filler puts words into the slots of a verb.
@@ -139,6 +173,10 @@ func (f *filler) fill(words []word) *ParseError {
 					i++
 					w.raw += " " + words[i].raw
 				}
+			}
+			if _, used, ok := lookupWords(words[i:]); slot.Kind == VerbValue && ok {
+				w.raw = phrase(words[i:], used)
+				i += used - 1
 			}
 			problem = f.put(slot, w)
 		default:

@@ -38,7 +38,8 @@ func clean(s string) string {
 type plain struct {
 	strings.Builder
 	say   Sayer
-	after bool // a block has ended, and what follows stands apart from it
+	after bool   // a block has ended, and what follows stands apart from it
+	under string // phase and router of the last diff
 }
 
 func (p *plain) line(s string) { p.WriteString(strings.TrimRight(s, " ") + "\n") }
@@ -89,6 +90,7 @@ func (p *plain) part(part Part) {
 		p.grid(cells)
 	case part.Diff != nil:
 		p.block()
+		p.phase(part.Diff)
 		p.diff(part.Diff)
 	case part.Progress != nil:
 		p.block()
@@ -110,6 +112,16 @@ func (p *plain) grid(rows [][]string) {
 	for _, line := range Grid(rows, func(cell string) string { return cell }) {
 		p.line(line)
 	}
+}
+
+// phase heads the first of the steps of one phase on one router.
+func (p *plain) phase(d *Diff) {
+	under := d.Phase + "\x00" + d.Router
+	if d.Phase == "" || under == p.under {
+		return
+	}
+	p.under = under
+	p.line("── " + p.say(change.T("phases."+d.Phase)) + " · " + clean(d.Router))
 }
 
 func (p *plain) diff(d *Diff) {

@@ -26,8 +26,11 @@ func listOf(texts []change.Text) change.Text {
 // heading names what a plan does, without a mention, since headings show none.
 func heading(r change.Request) change.Text {
 	subject := r.Plan.Intent.Site
-	if a := r.Plan.Intent.Account; a != nil {
+	switch a := r.Plan.Intent.Account; {
+	case a != nil:
 		subject = a.Name
+	case r.Plan.Intent.Tunnel != "":
+		subject = r.Plan.Intent.Tunnel
 	}
 	title := change.T("title."+r.Plan.Intent.Verb, "subject", subject, "site", r.Plan.Intent.Site)
 	if r.Number == 0 {
@@ -64,7 +67,10 @@ func diff(step change.Step) *Diff {
 	menu, _ := schema.Lookup(step.Menu)
 	d := &Diff{
 		Step: step.ID, Router: step.Router, Menu: step.Menu, Action: string(step.Action),
-		Row: menu.KeyOf(step.Match), Class: string(step.Class), Why: step.Why, Lines: []DiffLine{},
+		Row: menu.KeyOf(step.Match), Class: string(step.Class), Why: step.Why, Lines: []DiffLine{}, Phase: step.Phase,
+	}
+	if before, after, ok := switched(step.Action); ok {
+		d.Lines = append(d.Lines, DiffLine{Name: "disabled", Before: before, After: after})
 	}
 	names := slices.Concat(step.Before.Names(), step.After.Names())
 	for name := range step.Marks {
@@ -82,6 +88,17 @@ func diff(step change.Step) *Diff {
 		return strings.Compare(rank(menu, a.Name), rank(menu, b.Name))
 	})
 	return d
+}
+
+// switched is what an action does to whether a row is disabled.
+func switched(a schema.Action) (before, after string, ok bool) {
+	switch a {
+	case schema.Enable:
+		return "true", "false", true
+	case schema.Disable:
+		return "false", "true", true
+	}
+	return "", "", false
 }
 
 // rank puts the attributes that name a row first and its comment last.
@@ -102,6 +119,7 @@ func preview(r change.Request, same []change.Request) Reply {
 		parts = append(parts, Say(Warning, change.T("preview.same", "number", other.Number, "state", other.State)))
 	}
 	parts = append(parts, effects(r.Plan)...)
+	parts = append(parts, procedure(r)...)
 	parts = append(parts, diffs(r.Plan)...)
 	facts := []Labelled{
 		{change.T("label.needs"), needs(r.Rule)},

@@ -22,6 +22,7 @@ const (
 	ActionAgain   = "again"  // plan the same intent anew
 	ActionReveal  = "reveal" // a form, filled by the renderer
 	ActionShare   = "share"  // answer the same question for everyone to read
+	ActionPick    = "pick"   // go on with one of several that were meant
 )
 
 // FieldReason is the field of the forms that take a reason.
@@ -68,7 +69,7 @@ func (s *Service) press(ctx context.Context, c *call, action, value string) (Rep
 	switch action {
 	case ActionSubmit:
 		r, err := s.move(ctx, c, id, func(r change.Request) (change.Move, error) {
-			if !c.Actor.Person.May(change.Operator, r.Plan.Intent.Site) {
+			if !r.Plan.Intent.Grants(c.Actor.Person, change.Operator) {
 				return change.Move{}, change.ErrNotAllowed
 			}
 			return r.Submit(c.now, c.Actor)
@@ -91,18 +92,23 @@ func (s *Service) press(ctx context.Context, c *call, action, value string) (Rep
 			return Reply{}, err
 		}
 		c.site = r.Plan.Intent.Site
-		if !c.Actor.Person.May(change.Operator, c.site) {
+		if !r.Plan.Intent.Grants(c.Actor.Person, change.Operator) {
 			return Reply{}, change.ErrNotAllowed
 		}
 		return s.propose(ctx, c, r.Plan.Intent, false)
 	case ActionShare:
 		return s.share(ctx, c, value)
+	case ActionPick:
+		return s.pick(ctx, c, value)
 	}
 	return Reply{}, bad("refuse.action")
 }
 
 // ShareValue is the value of the button that shares the answer to cmd.
-func ShareValue(cmd Command) string {
+func ShareValue(cmd Command) string { return commandValue(cmd) }
+
+// commandValue is cmd as the value of a button.
+func commandValue(cmd Command) string {
 	b, err := json.Marshal(cmd)
 	if err != nil { // strings only: cannot happen, and the button then does nothing
 		return ""
@@ -175,6 +181,7 @@ func approveForm(r change.Request) Form {
 		{change.T("label.state_digest"), valueOf(shortDigest(r.Plan.State))},
 	}}}
 	parts = append(parts, effects(r.Plan)...)
+	parts = append(parts, procedure(r)...)
 	parts = append(parts, diffs(r.Plan)...)
 	form := Form{
 		Action: ActionApprove, Value: r.ID + " " + r.Digest,

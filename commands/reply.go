@@ -79,6 +79,7 @@ type Diff struct {
 	Action string      `json:"action"`
 	Row    string      `json:"row"`
 	Class  string      `json:"class"`
+	Phase  string      `json:"phase,omitempty"` // of a plan that has phases
 	Why    change.Text `json:"why,omitzero"`
 	Lines  []DiffLine  `json:"lines"`
 }

@@ -30,7 +30,7 @@ func (s *Service) requests(ctx context.Context, c *call) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	hidden := func(r change.Request) bool { return !c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) }
+	hidden := func(r change.Request) bool { return !r.Plan.Intent.Concerns(c.Actor.Person) }
 	open, ended = slices.DeleteFunc(open, hidden), slices.DeleteFunc(ended, hidden)
 	ended = ended[:min(len(ended), recent)]
 	reply := Reply{Title: change.T("requests.title"), Share: true}
@@ -93,7 +93,7 @@ func (s *Service) numbered(ctx context.Context, c *call) (change.Request, error)
 	if err != nil {
 		return change.Request{}, err
 	}
-	if !c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) {
+	if !r.Plan.Intent.Concerns(c.Actor.Person) {
 		return change.Request{}, change.ErrNotAllowed
 	}
 	c.request, c.site = r.Number, r.Plan.Intent.Site
@@ -112,6 +112,7 @@ func (s *Service) show(ctx context.Context, c *call) (Reply, error) {
 	}
 	reply.Share = true
 	reply.Parts = append(reply.Parts, effects(r.Plan)...)
+	reply.Parts = append(reply.Parts, procedure(r)...)
 	reply.Parts = append(reply.Parts, diffs(r.Plan)...)
 	reply.Parts = append(reply.Parts, Part{Facts: []Labelled{{change.T("label.digest"), value(r.Digest)}}})
 	if !c.Terminal && !c.Guest {
@@ -168,7 +169,7 @@ func (s *Service) locks(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	for _, r := range stuck {
-		if c.Actor.Person.May(change.Viewer, r.Plan.Intent.Site) {
+		if r.Plan.Intent.Concerns(c.Actor.Person) {
 			t.Rows = append(t.Rows, []change.Text{value(r.Subject()), value(r.Title()), value(stateTime(r))})
 		}
 	}

@@ -77,7 +77,10 @@ type Options struct {
 	Rules    change.Rules
 	Key      secret.Key
 	Location *time.Location // where dates that people type begin
-	Log      *slog.Logger
+	// Unchecked lets plans come to be that are foreseen to fail, for tests of what
+	// happens then. Nothing that people can configure or say sets it.
+	Unchecked bool
+	Log       *slog.Logger
 }
 
 func (o Options) validate() error {

@@ -230,7 +230,7 @@ func readVerb(v string) (string, *ParseError) {
 		return verb.Name, nil
 	}
 	problem := &ParseError{change.T("parse.verb"), change.T("parse.verb.hint")}
-	if near := nearestVerb(v); near != "" {
+	if near := nearestVerb([]word{{raw: v}}); near != "" {
 		problem.Hint = change.T("parse.nearest", "near", "/vpn help "+near)
 	}
 	return "", problem

@@ -59,6 +59,9 @@ const (
 func Verbs() []Verb {
 	site := Slot{Name: "site", Kind: SiteValue, Optional: true, Shown: "SITE"}
 	place := Slot{Name: "place", Kind: PlaceValue, Optional: true, Shown: "SITE|TUNNEL"}
+	tunnel := place
+	tunnel.Optional = false
+	yes := Slot{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true}
 	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
 	return []Verb{
 		{
@@ -70,14 +73,26 @@ func Verbs() []Verb {
 				{Name: "address", Also: []string{"位址", "ip"}, Kind: AddressValue, Optional: true, Shown: "IP"},
 				{Name: "note", Also: []string{"備註"}, Kind: TextValue, Optional: true, Shown: "TEXT"},
 				{Name: "handover", Also: []string{"轉交"}, Kind: PersonValue, Optional: true, Shown: "@OPERATOR"},
-				{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true},
+				yes,
 			},
 			run: (*Service).adduser,
+		},
+		{
+			Name: verbRedo, Also: []string{"重建", "重建通道"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
+			Name: verbRotate, Also: []string{"更換金鑰", "換金鑰"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
+			Name: verbRekey, Also: []string{"重新協商"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
 		},
 		{Name: "status", Also: []string{"狀態", "現況"}, Need: change.Viewer, Terminal: true, Reads: true, Slots: []Slot{place}, run: (*Service).status},
 		{
 			Name: "sa", Also: []string{"安全關聯"}, Need: change.Viewer, Terminal: true, Reads: true,
-			Slots: []Slot{{Name: "place", Kind: PlaceValue, Shown: "SITE|TUNNEL"}}, run: (*Service).sa,
+			Slots: []Slot{tunnel}, run: (*Service).sa,
 		},
 		{Name: "sites", Reads: true, Also: []string{"據點"}, Need: change.Viewer, Terminal: true, run: (*Service).sites},
 		{Name: "users", Reads: true, Also: []string{"帳號", "使用者"}, Need: change.Viewer, Terminal: true, Slots: []Slot{site}, run: (*Service).users},
