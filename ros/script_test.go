@@ -124,7 +124,7 @@ func (s *shelf) Do(path, verb string, ids []string, values schema.Row) (string, 
 }
 
 func (s *shelf) Rows(path string) ([]schema.Row, error) { return s.menus[path], nil }
-func (s *shelf) Log(topics, message string) { s.did = append(s.did, topics+": "+message) }
+func (s *shelf) Log(topics, message string)             { s.did = append(s.did, topics+": "+message) }
 
 func (s *shelf) Sleep(_ context.Context, d time.Duration) error {
 	s.did = append(s.did, "sleep "+d.String())
