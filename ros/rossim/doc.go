@@ -14,6 +14,11 @@
 // routers at both ends, and flows and pings go the way that policies and
 // translation give them. Switches name the behaviours that no source proves.
 //
+// Scripts run: what the scheduler begins, what /execute sends and what
+// /system/script holds (package script says which language). They write with
+// the rights that they have, through the same checks as everybody. Scripting
+// names what no source proves of them.
+//
 // It shares facts about menus with the client through ros/schema, and no code:
 // its wire codec is its own, so that the two can disagree.
 //
@@ -26,10 +31,11 @@
 // exchanges. A router that is attached to none negotiates nothing: of a dial-in
 // client's IPsec only the pre-shared key is compared then.
 //
-// Scripts and the scheduler (rows only), RADIUS, certificates as
-// rows with meaning, safe mode, /export, /execute, the console's find
-// and where expressions, licence limits, IPv6 dial-in, print's interval and
-// group-by, time zones (the clock is UTC).
+// RADIUS, certificates as rows with meaning, safe mode, /export, /undo and
+// /redo, licence limits, IPv6 dial-in, print's interval and group-by, time zones
+// (the clock is UTC). Of scripts, what package script does not know, script
+// variables that outlive a run, and output: /execute with as-string answers
+// nothing but why a script stopped.
 //
 // What the sources of the facts leave open is a choice here: texts of rarely
 // seen failures, the .about texts, and the order in which a pool hands out

@@ -102,13 +102,11 @@ func (r *Router) begin(t *task) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancel = cancel
-	r.wg.Add(1)
-	go func() {
-		defer r.wg.Done()
+	r.wg.Go(func() {
 		defer cancel()
 		defer close(t.ended)
 		r.perform(ctx, t)
-	}()
+	})
 }
 
 // perform runs a script to its end. One that was stopped leaves no word.
