@@ -42,11 +42,13 @@ func (s *Service) sa(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	reply := v.reply(change.T("sa.title", "name", c.place.name()), v.worst())
+	layout := Layout("")
 	for _, j := range v.ranked() {
 		reply.Parts = append(reply.Parts, Say("", change.T("status.heading", "tunnel", j.Tunnel.Name, "verdict", markOf(j.Verdict))))
 		reply.Parts = append(reply.Parts, Say("", spans(j.Reason)))
 		reply.Parts = append(reply.Parts, phase1(j)...)
-		reply.Parts = append(reply.Parts, phase2(j)...)
+		reply.Parts = append(reply.Parts, phase2(j, layout)...)
+		layout = Lines // a message has one table
 	}
 	reply.Parts = slices.Concat(reply.Parts, v.silent(), v.looked())
 	return reply, nil
@@ -151,13 +153,13 @@ func pairs(j vpn.Judged) []saPair {
 
 // phase2 is a table with a row for each SA, as narrow as a phone: the algorithms,
 // which are mostly one, stand above it.
-func phase2(j vpn.Judged) []Part {
+func phase2(j vpn.Judged, layout Layout) []Part {
 	list := pairs(j)
 	if len(list) == 0 {
 		return []Part{Say("", change.T("sa.phase2.none"))}
 	}
 	common, one := algorithms(list)
-	t := &Table{Head: heads("direction_spi", "age_left", "sent_arrived")}
+	t := &Table{Head: heads("direction_spi", "age_left", "sent_arrived"), Layout: layout}
 	for _, p := range list[:min(len(list), maxSAs)] {
 		row := []change.Text{
 			change.T("sa.direction", "from", j.Sides[p.from].Site, "to", j.Sides[1-p.from].Site, "spi", spiCell(j, p)), lifeCell(p),

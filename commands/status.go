@@ -12,7 +12,7 @@ import (
 
 const (
 	maxTunnels  = 40 // lines of tunnels in one answer
-	maxPictures = 2  // tunnels of a site that are shown whole
+	maxPictures = 1  // tunnels of a site that are shown whole: a phone shows one table well
 	maxServers  = 20 // sites whose sessions are counted one by one
 )
 
@@ -77,14 +77,9 @@ func (s *Service) statusSite(ctx context.Context, c *call) (Reply, error) {
 	case len(v.judged) == 0:
 		reply.Parts = []Part{Say("", change.T("status.site.none", "site", c.place.site.Name))}
 	case len(v.judged) > maxPictures:
-		reply.Parts = v.lines()
+		reply.Parts = append(v.lines(), Say(Hint, change.T("status.both", "tunnel", v.ranked()[0].Tunnel.Name)))
 	default:
-		for _, j := range v.ranked() {
-			if len(v.judged) > 1 {
-				reply.Parts = append(reply.Parts, Say("", change.T("status.heading", "tunnel", j.Tunnel.Name, "verdict", markOf(j.Verdict))))
-			}
-			reply.Parts = append(reply.Parts, s.picture(j)...)
-		}
+		reply.Parts = s.picture(v.judged[0])
 	}
 	reply.Parts = slices.Concat(reply.Parts, v.sessions([]vpn.Site{c.place.site}), v.silent(), v.looked())
 	return reply, nil
