@@ -20,10 +20,10 @@ func (t *works) foresee() ([]change.Text, error) {
 		}
 		p = t.predict(true)
 	}
-	keyAlone := !slices.ContainsFunc(p.Unknown, func(f schema.Fault) bool { return f.Code != schema.FaultKey })
+	if t.kind == rekey && t.Tunnel.PSKMark == "" {
+		notes = append(notes, change.T("plan.warn.key_unknown"))
+	}
 	switch {
-	case t.kind == rekey && p.Verdict == schema.CannotTell && len(p.Faults) == 0 && keyAlone:
-		return append(notes, change.T("plan.warn.key_unknown")), nil
 	case p.Verdict == schema.Agree:
 		return append(notes, change.T("plan.warn.prediction")), nil
 	case t.Unchecked:
@@ -47,7 +47,9 @@ func (t *works) predict(planned bool) ike.Prediction {
 // party is this end as the model sees it.
 func (e *held) party(t *works, other *held, planned bool) ike.End {
 	var steps []change.Step
-	peer, key := e.peer["name"], t.Tunnel.PSKMark
+	// The key that is there is taken to be one: whether it is, nobody can know who
+	// did not write it.
+	peer, key := e.peer["name"], "as it is"
 	if planned {
 		for _, s := range e.steps {
 			if s.Phase == change.PhaseStage || s.Phase == change.PhaseCutOver {
@@ -72,7 +74,7 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 		}
 	}
 	for _, row := range p.Rows[menuIdentity] {
-		if row["peer"] == peer && key != "" {
+		if row["peer"] == peer {
 			p.Keys[row[schema.ID]] = key
 		}
 	}

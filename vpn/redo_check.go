@@ -7,10 +7,6 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// oldest is the first version whose rows are as they are read here: since 6.45
-// identities stand apart from peers, and policies name their peer.
-var oldest = schema.Version{Major: 6, Minor: 45}
-
 // checkDefinition refuses what the definition itself rules out.
 func (in TunnelChange) checkDefinition() error {
 	for _, end := range in.Tunnel.Ends {
@@ -33,6 +29,8 @@ func (in TunnelChange) checkDefinition() error {
 
 // checkRouter refuses a router on which a change would stop half-way.
 func (e *held) checkRouter() error {
+	// Since 6.45 identities stand apart from peers, and policies name their peer.
+	oldest := schema.Version{Major: 6, Minor: 45}
 	v, err := schema.ParseVersion(e.snap.Version)
 	if err != nil || v.Compare(oldest) < 0 {
 		return refuse("tunnel_version", "router", e.Router, "version", e.snap.Version)

@@ -124,16 +124,21 @@ func (e *held) stagePolicies(t *works) {
 		row["action"], row["disabled"] = "encrypt", "true"
 		s := e.stage(menuPolicy, row, change.T("plan.step.policy", "source", pair.Source.String(), "destination", pair.Destination.String()))
 		s.Match = schema.Row{"peer": t.name, "src-address": row["src-address"], "dst-address": row["dst-address"]}
-		if e.shadowed(pair) {
+		if e.shadowed(pair, nil) {
 			s.Place = change.TopPlace
 		}
 	}
 }
 
-// shadowed tells whether somebody's policy takes packets of the pair.
-func (e *held) shadowed(pair Selectors) bool {
+// shadowed tells whether a policy that stands above row, or at all when there is
+// no row, takes packets of the pair: the first one that fits does.
+func (e *held) shadowed(pair Selectors, row schema.Row) bool {
+	id := row[schema.ID]
 	for i := range e.page.policies {
 		p, row := &e.page.policies[i], e.snap.Menus[menuPolicy][i]
+		if id != "" && row[schema.ID] == id {
+			return false
+		}
 		if static(row) && !p.Disabled && p.Source.Overlaps(pair.Source) && p.Destination.Overlaps(pair.Destination) {
 			return true
 		}
@@ -183,6 +188,9 @@ func (e *held) cutPolicies(t *works) {
 			match := schema.Row{"peer": t.name, "src-address": pair.Source.String(), "dst-address": pair.Destination.String()}
 			e.cut(schema.Enable, change.Twin, menuPolicy, match, nil, nil, change.T("plan.step.policy_on", facts...))
 			continue
+		}
+		if e.shadowed(pair, old) {
+			e.note("plan.warn.policy_shadowed", append(facts, "router", e.Router)...)
 		}
 		match, _ := e.identify(menuPolicy, old, "src-address", "dst-address")
 		before, after := changes(menuPolicy, old, t.policy())

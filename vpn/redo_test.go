@@ -1,7 +1,12 @@
 package vpn_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -355,13 +360,40 @@ func TestPlanRedo_Refused(t *testing.T) {
 			in := narrow(redoWorld())
 			tt.edit(&in)
 			_, err := vpn.PlanRedo(in)
-			if err == nil || !strings.HasPrefix(explain(err), "plan.refuse."+tt.want+" ") {
-				t.Errorf("got %v, want %s", err, tt.want)
-				if err != nil {
-					t.Log(explain(err))
+			refusal, ok := errors.AsType[*vpn.Refusal](err)
+			if !ok || refusal.Text.ID != "plan.refuse."+tt.want {
+				t.Fatalf("got %v, want %s", err, tt.want)
+			}
+			for _, text := range []change.Text{refusal.Text, refusal.Hint} {
+				for _, lang := range []string{"en", "zh-TW"} {
+					saysAll(t, lang, text)
 				}
 			}
 		})
+	}
+}
+
+// saysAll checks that a message has words, which ask for nothing that it lacks.
+func saysAll(t *testing.T, lang string, text change.Text) {
+	t.Helper()
+	words := map[string]any{}
+	for _, area := range []string{"redo", "plan"} {
+		b, err := os.ReadFile(filepath.Join("..", "commands", "text", "locale", area+"."+lang+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sentence, ok := words[text.ID].(string)
+	if !ok {
+		t.Errorf("%s has no words in %s", text.ID, lang)
+	}
+	for _, m := range regexp.MustCompile(`{{\.(\w+)}}`).FindAllStringSubmatch(sentence, -1) {
+		if _, given := text.Args[m[1]]; !given {
+			t.Errorf("%s in %s asks for %s", text.ID, lang, m[1])
+		}
 	}
 }
 

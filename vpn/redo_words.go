@@ -68,6 +68,14 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	return list
 }
 
+// exchange is the mode in which the tunnel will be.
+func (t *works) exchange() string {
+	if t.kind == redo {
+		return t.Tunnel.Exchange
+	}
+	return defaulted(menuPeer, t.ends[0].peer, "exchange-mode")
+}
+
 // warnings says what the plan finds odd, cannot prove or takes away.
 func (t *works) warnings(plan change.Plan) []change.Text {
 	var list []change.Text
@@ -79,6 +87,11 @@ func (t *works) warnings(plan change.Plan) []change.Text {
 				list = append(list, change.T("plan.warn.policy_unwanted", pair...))
 			} else {
 				list = append(list, change.T("plan.warn.policy_undefined", pair...))
+			}
+		}
+		for _, row := range e.snap.Menus[menuServer] {
+			if t.exchange() == exchangeMain && isTrue(row, menuServer, "enabled") && defaulted(menuServer, row, "use-ipsec") != "no" {
+				list = append(list, change.T("plan.warn.main_dialin", "site", e.Site, "far", e.far.Site))
 			}
 		}
 		if e.peer != nil && isTrue(e.peer, menuPeer, "disabled") {
