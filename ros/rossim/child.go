@@ -182,6 +182,7 @@ func (in *Internet) dropChildEnd(k *ike, c *child, e int) {
 	end := &c.ends[e]
 	if !end.gone && k.ends[e].node >= 0 {
 		n := in.nodes[k.ends[e].node]
+		in.lost(k.ends[e].node, c.phase2.Ref)
 		in.removeState(n, "/ip/ipsec/installed-sa", end.in)
 		in.removeState(n, "/ip/ipsec/installed-sa", end.out)
 		if end.generated {

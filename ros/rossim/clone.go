@@ -25,6 +25,7 @@ func (in *Internet) Clone() *Internet {
 		k.kids = copies(k.kids)
 	}
 	out := newInternet(in.opts, w)
+	out.holder = holder{}
 	for _, n := range out.nodes {
 		n.tries = copies(n.tries)
 		n.r = n.r.copy()

@@ -172,6 +172,7 @@ func (in *Internet) changed(n *node) {
 	i := in.byName[n.name]
 	in.stale.node(i)
 	n.known = false
+	in.wrote(i)
 	for _, k := range slices.Clone(in.ikes) {
 		if k.ends[0].node == i || k.ends[1].node == i {
 			in.listen(k)

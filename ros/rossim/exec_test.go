@@ -2,11 +2,14 @@ package rossim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"vpnbot/ros/schema"
 )
@@ -99,6 +102,7 @@ func TestExecute_AsString(t *testing.T) {
 		same(t, "stopped", c.execute(`:error "no luck"`, "=as-string="), []string{"!done =ret=no luck"})
 		same(t, "in a bad form", c.execute(`:parse ":if ("`, "=as-string=yes"), []string{"!done =ret=syntax error (line 1 column 6)"})
 		same(t, "in a good one", c.execute(`:parse ":log info x"`, "=as-string="), []string{"!done =ret="})
+		same(t, "too long", c.execute(strings.Repeat("#", maxValue+1)), []string{"!trap =category=4 =message=failure: contents too long", "!done"})
 		same(t, "other arguments", c.execute("", "=speed=1"), []string{"!trap =message=unknown parameter", "!done"})
 		c.want("/execute", "!trap =message=missing value(s) of argument(s) script", "!done")
 	})
@@ -310,4 +314,51 @@ func TestHistory(t *testing.T) {
 			same(t, "rows after a boot", len(r.Rows("/system/history")), 0)
 		})
 	}
+}
+
+// Ensure copies made anywhere in a script end as the original does, whatever the
+// script is.
+func TestClone_Scripts(t *testing.T) {
+	for seed := range uint64(12) {
+		alone(t, Options{}, func(t *testing.T, r *Router) {
+			src := randomScript(rand.New(rand.NewPCG(seed, 1)))
+			var copies []*Router
+			r.SetFaults(Faults{OnScriptWrite: func(int, When, string, schema.Action) { copies = append(copies, r.Clone()) }})
+			add(t, r, "/system/scheduler", schema.Row{"name": "a", "start-time": "00:00:20", "on-event": src})
+			after(5 * time.Minute)
+			for i, c := range copies {
+				for _, path := range []string{"/ppp/secret", "/log", "/system/scheduler", "/system/script/job", "/system/history"} {
+					if diff := cmp.Diff(r.Rows(path), c.Rows(path)); diff != "" {
+						t.Errorf("seed %d, copy %d, %s (-original +copy):\n%s\n%s", seed, i, path, diff, src)
+					}
+				}
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(copies) == 0 {
+				t.Errorf("seed %d writes nothing: %s", seed, src)
+			}
+		})
+	}
+}
+
+// randomScript writes, reads, waits and stumbles.
+func randomScript(dice *rand.Rand) string {
+	statements := []string{
+		"/ppp/secret/add name=NAME", "/ppp/secret/set [find where name=NAME] comment=[:len [/log find]]", ":delay SECONDSs",
+		"/ppp/secret/remove [find where name!=NAME]", ":do { /ppp/secret/add name=NAME; :delay 700ms; :error oops } on-error={ :log info \"caught\" }",
+		":foreach s in=[/ppp/secret find] do={ :delay 300ms; /ppp/secret/disable $s }", ":log info [:len [/ppp/secret find where disabled]]",
+		":if ([:len [/ppp/secret find]] > 3) do={ /ppp/secret/set NAME name=OTHER } else={ /ppp/secret/add name=OTHER }",
+	}
+	lines := []string{"/ppp/secret/add name=z" + fmt.Sprint(dice.Uint64())}
+	for range 4 + dice.IntN(8) {
+		s := statements[dice.IntN(len(statements))]
+		if dice.IntN(3) > 0 { // mostly go on after a refusal
+			s = ":do { " + s + " } on-error={ :log error \"refused\" }"
+		}
+		name := func() string { return string(rune('a' + dice.IntN(4))) }
+		lines = append(lines, strings.NewReplacer("NAME", name(), "OTHER", name(), "SECONDS", fmt.Sprint(1+dice.IntN(3))).Replace(s))
+	}
+	return strings.Join(lines, "\n")
 }

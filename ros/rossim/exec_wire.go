@@ -20,6 +20,10 @@ func (c *conn) sendScript(k call) bool {
 			return true
 		}
 	}
+	if len(src) > maxValue {
+		c.refuse(k, errFailure("contents too long"))
+		return true
+	}
 	waits := isGiven(k.args, "as-string")
 	t := &task{src: src, who: c.who}
 	if c.r.opts.Scripting.ExecuteEndsWithSession {

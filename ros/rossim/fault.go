@@ -18,8 +18,10 @@ const (
 
 // Faults is what goes wrong. It changes rows, reachability or connections, and
 // never the answers of a router that works. The zero value is no fault. The
-// writes in question are write commands over the API, counted from 1 since
-// SetFaults; 0 means none.
+// writes in question are write commands over the API, /execute and
+// /system/script/run among them (menu and action are told as "/execute" and
+// "run", "/system/script" and "run"), counted from 1 since SetFaults; 0 means
+// none.
 type Faults struct {
 	Latency    time.Duration // added to Options.Latency
 	Refuse     bool          // connections are accepted and closed at once

@@ -219,6 +219,7 @@ func (in *Internet) dropEnd(k *ike, e int, how string) {
 		return
 	}
 	end.gone, end.dead = true, time.Time{}
+	in.lost(end.node, k.phase1.Ref)
 	if end.node >= 0 {
 		in.tellDown(k, e, how)
 		in.removeState(in.nodes[end.node], "/ip/ipsec/active-peers", end.row)

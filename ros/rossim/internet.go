@@ -40,6 +40,7 @@ type Internet struct {
 	opts      InternetOptions
 	log       *slog.Logger
 	negotiate func(schema.Attempt) (schema.Outcome, error)
+	holder    holder
 	cancel    context.CancelFunc
 
 	turn  chan struct{} // holds one token: the right to touch what follows
@@ -126,6 +127,7 @@ func newInternet(o InternetOptions, w world) *Internet {
 		opts: o, log: o.Log, cancel: cancel, turn: make(chan struct{}, 1), done: make(chan struct{}), world: w,
 		negotiate: func(a schema.Attempt) (schema.Outcome, error) { return o.Negotiator.Negotiate(ctx, a) },
 	}
+	in.hold(ctx, o.Negotiator)
 	in.next.Store(never)
 	return in
 }

@@ -176,7 +176,7 @@ func (r *Router) FailedLogins() int {
 }
 
 // Writes returns how many write commands came over the API and were executed,
-// refused ones included.
+// refused ones and scripts that were sent included.
 func (r *Router) Writes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
