@@ -89,6 +89,7 @@ type Phase1 struct {
 	OwnIdentity  string // .id of the initiator's identity
 	LifetimeText string // the lifetime that applies, as RouterOS writes it
 	ServesL2TP   bool   // the dynamic peer of the L2TP server answered
+	Ref          string // what a judge that keeps it calls it
 }
 
 // Phase2 is an agreed pair of IPsec SAs.
@@ -103,6 +104,7 @@ type Phase2 struct {
 	Auth                             string // sha256; empty with an AEAD
 	PFSGroup                         string // none
 	LifetimeText                     string
+	Ref                              string // what a judge that keeps it calls it
 	// Source and Destination are the selectors, as the initiator sees them.
 	Source, Destination netip.Prefix
 }
