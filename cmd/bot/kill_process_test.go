@@ -235,7 +235,9 @@ func (h *chase) life() string {
 	_ = c.Wait()
 	close(h.rip)
 	cancel()
-	_ = <-ended
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		h.t.Error(err)
+	}
 	h.grave()
 	return why
 }

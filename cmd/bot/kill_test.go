@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -192,7 +193,9 @@ func (f *fate) play() bool {
 	case <-f.r.dead:
 		f.die()
 		cancel()
-		_ = <-ended
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			f.t.Error(err)
+		}
 	}
 	f.p = f.p.at(f.w.demo)
 	f.grave(w, f.r.where)
