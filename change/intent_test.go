@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestSubmit_Tunnel(t *testing.T) {
 		t.Errorf("got far site %q, want it told", got)
 	}
 	half := change.Person{ID: "fred", Role: change.Approver, Sites: []string{"fengshan"}}
-	if err := m.Request.MayApprove(now, half); err != change.ErrNotAllowed {
+	if err := m.Request.MayApprove(now, half); !errors.Is(err, change.ErrNotAllowed) {
 		t.Errorf("got %v, want an approver of one site refused", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 
 	"vpnbot/ros/rossim"
@@ -106,12 +107,8 @@ func (d *demo) office(site string) *office {
 func (o *office) dig(to *office, psk string, profile, other schema.Row) error {
 	name := "to-" + to.Name
 	p := schema.Row{"name": name}
-	for k, v := range profile {
-		p[k] = v
-	}
-	for k, v := range other {
-		p[k] = v
-	}
+	maps.Copy(p, profile)
+	maps.Copy(p, other)
 	near, far := o.LAN+".0/24", to.LAN+".0/24"
 	return o.router.Load(map[string][]schema.Row{
 		"/ip/ipsec/profile":  {p},
