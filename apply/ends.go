@@ -3,10 +3,13 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/vpn"
 )
 
 // finish brings both routers to the new rows and removes guards and old rows, the
@@ -43,8 +46,37 @@ func (j *job) finished(ctx context.Context) error {
 			}
 		}
 	}
-	m, err := j.r.Commit(time.Now())
-	return j.commit(ctx, m, err)
+	return j.committed(ctx)
+}
+
+// committed ends the change on its new rows; what its key is known by stands in
+// the definition from the same moment.
+func (j *job) committed(ctx context.Context) error {
+	now := time.Now()
+	m, err := j.r.Commit(now)
+	if err != nil {
+		return err
+	}
+	ref := j.r.Plan.Definition
+	def, err := j.e.o.Ledger.Definition(ctx, ref.Kind, ref.Name)
+	if errors.Is(err, change.ErrNotFound) {
+		return j.commit(ctx, m, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("reading definition: %w", err)
+	}
+	next, old, keyed, err := vpn.AfterCommit(now, def, j.r)
+	if err != nil {
+		return err
+	}
+	if keyed {
+		m.Definitions = []change.Definition{next}
+		m.Events[0].Facts["definition"] = strconv.Itoa(next.Version)
+		if old != "" {
+			m.Destroy = append(m.Destroy, old)
+		}
+	}
+	return j.commit(ctx, m, nil)
 }
 
 // advance sees that a router is on the new rows, and orders the cut-over again
@@ -181,8 +213,11 @@ func (j *job) back(ctx context.Context, router string) error {
 			return cmpErr(err, errTry)
 		}
 	}
+	if err := j.cancel(ctx, router); err != nil {
+		return err
+	}
 	for _, step := range slices.Backward(j.r.Plan.In(change.PhaseStage, router)) {
-		if err := j.takeBack(ctx, step); err != nil {
+		if _, err := j.takeBack(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -201,6 +236,38 @@ func (j *job) back(ctx context.Context, router string) error {
 		return errTry // a script that was queued, or somebody else, was faster
 	}
 	return nil
+}
+
+// cancel makes a cut-over fail that was ordered and may still come: queued, or on
+// its way when its answer was lost. It removes the new identity, without which
+// the script stops at its checks. Should the script have been faster, the tunnel is
+// down and the guard knows what to do; so does the next look.
+func (j *job) cancel(ctx context.Context, router string) error {
+	if j.past.acts[change.Act{Name: change.ActCutOver, Router: router}].IsZero() {
+		return nil
+	}
+	removed := false
+	for _, step := range j.r.Plan.In(change.PhaseStage, router) {
+		if step.Menu != "/ip/ipsec/identity" {
+			continue
+		}
+		did, err := j.takeBack(ctx, step)
+		if err != nil {
+			return err
+		}
+		removed = removed || did
+	}
+	if !removed {
+		return nil
+	}
+	if !pause(ctx, calm) { // one that had passed its checks has written by then
+		return ctx.Err()
+	}
+	v, err := j.single(ctx, router)
+	if err == nil && !v.isOld() {
+		return errTry
+	}
+	return err
 }
 
 func cmpErr(err, otherwise error) error {
@@ -222,35 +289,36 @@ func (j *job) single(ctx context.Context, router string) (view, error) {
 	return v, nil
 }
 
-// takeBack removes a staged row, if it is ours.
-func (j *job) takeBack(ctx context.Context, step change.Step) error {
+// takeBack removes a staged row, if it is ours, and tells whether it had to.
+func (j *job) takeBack(ctx context.Context, step change.Step) (removed bool, err error) {
 	for range 2 {
 		v, err := j.single(ctx, step.Router)
 		if err != nil {
-			return err
+			return removed, err
 		}
 		b := v.staged(step)
 		undo, err := takenBack(step, j.r.Number)
 		if err != nil {
-			return err
+			return removed, err
 		}
 		switch {
 		case b == absent, b == foreign && !j.past.known[step.ID]:
 			if j.past.reverts[step.ID] == "" || j.past.reverts[step.ID] == change.StepDone {
-				return nil
+				return removed, nil
 			}
 			j.past.reverts[step.ID] = change.StepDone
 			m, err := j.r.Finish(time.Now(), undo)
-			return j.commit(ctx, m, err)
+			return removed, j.commit(ctx, m, err)
 		case b == foreign:
-			return j.attend(ctx, change.T("apply.attend.altered", "router", step.Router, "row", rowName(step)))
+			return removed, j.attend(ctx, change.T("apply.attend.altered", "router", step.Router, "row", rowName(step)))
 		}
+		removed = true
 		j.past.reverts[step.ID] = change.StepBegin
 		if _, err := j.write(ctx, undo); err != nil {
-			return err
+			return removed, err
 		}
 	}
-	return errTry
+	return removed, errTry
 }
 
 // reverted proves the state before, as far as it was one, and ends the change.

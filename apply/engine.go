@@ -18,6 +18,7 @@ type Ledger interface {
 	Request(ctx context.Context, id string) (change.Request, error)
 	Requests(ctx context.Context, f change.Filter) ([]change.Request, error)
 	Journal(ctx context.Context, id string) ([]change.Entry, error)
+	Definition(ctx context.Context, kind, name string) (change.Definition, error)
 	Changed() (<-chan struct{}, func())
 }
 

@@ -392,6 +392,8 @@ type life struct {
 	dead   bool
 	end    context.CancelFunc
 	befall map[int]fate // by number of deed, from 1
+	later  time.Duration
+	late   sync.WaitGroup
 }
 
 // fate is what happens at a deed.
@@ -403,6 +405,7 @@ const (
 	refuse     fate = "refused"
 	loseBefore fate = "lost before"
 	loseAfter  fate = "lost after"
+	comeLate   fate = "lost, done later"
 )
 
 var errDead = errors.New("the bot is dead")
@@ -431,6 +434,13 @@ func (l *life) do(name string, router bool, deed func() error) error {
 		return errors.New("failure: no luck")
 	case f == loseBefore && router:
 		return fmt.Errorf("%w: line is cut", apply.ErrUnknown)
+	}
+	if f == comeLate && router {
+		l.late.Go(func() {
+			time.Sleep(l.later)
+			_ = deed()
+		})
+		return fmt.Errorf("%w: line is slow", apply.ErrUnknown)
 	}
 	err := deed()
 	switch {
@@ -563,6 +573,11 @@ func (l *ledger) Journal(_ context.Context, id string) ([]change.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.journal[id]), nil
+}
+
+// Definition finds none: what becomes of them is tested where there is a store.
+func (l *ledger) Definition(context.Context, string, string) (change.Definition, error) {
+	return change.Definition{}, change.ErrNotFound
 }
 
 func (l *ledger) Changed() (<-chan struct{}, func()) { return l.changed, func() {} }

@@ -188,8 +188,11 @@ func (w *writer) list(depth int, key string, values []string) {
 
 // psk tells that the bot holds a key.
 func (w *writer) psk(ref secret.Ref, mark string) {
-	if ref != "" {
+	switch {
+	case ref != "":
 		w.line(2, "# psk: the bot holds it (%s) and does not export it; name it here as file:, env: or credential:", mark)
+	case mark != "":
+		w.line(2, "# psk: written to both routers by the bot (%s) and kept nowhere else", mark)
 	}
 }
 

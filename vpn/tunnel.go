@@ -21,8 +21,9 @@ type Tunnel struct {
 	Exchange string   `json:"exchange"` // exchange-mode: main, aggressive or ike2
 	Profile  Profile  `json:"profile"`
 	Proposal Proposal `json:"proposal"`
-	// PSK names the sealed pre-shared key, PSKMark its key mark. Both are empty
-	// while the bot does not know the key.
+	// PSK names the sealed pre-shared key that was imported, PSKMark the key mark
+	// of the key in use. A key that the bot wrote itself is kept nowhere, so that
+	// its mark stands alone; both are empty while the bot does not know the key.
 	PSK     secret.Ref `json:"psk,omitempty"`
 	PSKMark string     `json:"pskMark,omitempty"`
 	Note    string     `json:"note,omitempty"`

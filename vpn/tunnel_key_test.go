@@ -1,0 +1,40 @@
+package vpn_test
+
+import (
+	"testing"
+	"time"
+
+	"vpnbot/change"
+	"vpnbot/change/secret"
+	"vpnbot/ros/schema"
+	"vpnbot/vpn"
+)
+
+// Ensure a committed change leaves its key mark in the definition's next version,
+// and no key.
+func TestAfterCommit(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	body, err := vpn.Tunnel{Name: "hq-fengshan", Exchange: "main", PSK: "sealed-1", PSKMark: "psk:old"}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := change.Definition{DefinitionRef: change.DefinitionRef{Kind: vpn.KindTunnel, Name: "hq-fengshan", Version: 3}, Body: body}
+	r := change.Request{Requester: "olga", Plan: change.Plan{Steps: []change.Step{
+		{Menu: "/ip/ipsec/peer", Action: schema.Add},
+		{Menu: "/ip/ipsec/identity", Action: schema.Add, Secrets: map[string]secret.Ref{"secret": "sealed-2"}, Marks: map[string]string{"secret": "psk:new"}},
+	}}}
+	next, old, ok, err := vpn.AfterCommit(now, def, r)
+	if err != nil || !ok || old != "sealed-1" {
+		t.Fatalf("got %v, %v, %v, want the old key named", old, ok, err)
+	}
+	if next.Version != 4 || next.Name != def.Name || next.By != "olga" || !next.At.Equal(now) {
+		t.Errorf("got %+v, want the next version", next)
+	}
+	got, err := vpn.DecodeTunnel(next)
+	if err != nil || got.PSK != "" || got.PSKMark != "psk:new" || got.Exchange != "main" {
+		t.Errorf("got %+v, %v, want the new mark and no key", got, err)
+	}
+	if _, _, ok, err := vpn.AfterCommit(now, def, change.Request{}); ok || err != nil {
+		t.Errorf("got %v, %v, want nothing new without a key", ok, err)
+	}
+}
