@@ -13,7 +13,8 @@ import (
 // The scripts of a change in phases. Rules that hold for all of them:
 //
 //   - A script is a pure function of the approved plan; no secret stands in it.
-//   - A row is found by what it is, never by its id and never by its comment.
+//   - A row is found by what it is, never by its id and never by its comment; only
+//     rows that the bot itself has staged are known by their mark.
 //   - Counts are checked before the first write, and each write touches only rows
 //     that do not hold its values yet, so a script may run twice.
 //   - Only what rossim/script knows is used: it stands for what every RouterOS
@@ -57,8 +58,9 @@ func RenderGuard(plan change.Plan, router string, request int64) (string, error)
 type paper struct {
 	strings.Builder
 	change.Script
-	cut, undo, gone []change.Step // to cut over, to take that back, to remove at commit
-	end             change.TunnelEnd
+	// Steps that stage rows, cut over, take that back, and remove at commit.
+	staged, cut, undo, gone []change.Step
+	end                     change.TunnelEnd
 }
 
 func newPaper(s change.Script) (*paper, error) {
@@ -72,6 +74,7 @@ func newPaper(s change.Script) (*paper, error) {
 	p := &paper{
 		Script: s, end: s.Plan.Tunnel.Ends[i],
 		cut: s.Plan.In(change.PhaseCutOver, s.Act.Router), gone: s.Plan.In(change.PhaseCommit, s.Act.Router),
+		staged: s.Plan.In(change.PhaseStage, s.Act.Router),
 	}
 	p.cut = slices.DeleteFunc(p.cut, func(s change.Step) bool {
 		return s.Action == schema.Change && len(s.After)+len(cleared(s)) == 0 // nothing differs
@@ -138,7 +141,7 @@ func (p *paper) arm() {
 	p.line(":do {")
 	p.line("  :parse [/system/scheduler get [%s] on-event]", p.guardRows(""))
 	for _, name := range []change.ActName{change.ActCutOver, change.ActCommit, change.ActRestore} {
-		other := &paper{Script: p.Script, cut: p.cut, undo: p.undo, gone: p.gone, end: p.end}
+		other := &paper{Script: p.Script, staged: p.staged, cut: p.cut, undo: p.undo, gone: p.gone, end: p.end}
 		other.Act.Name, other.Drop = name, p.Drop
 		map[change.ActName]func(){change.ActCutOver: other.cutOver, change.ActCommit: other.commit, change.ActRestore: other.restore}[name]()
 		p.line("  :parse %s", quote(other.String()))
@@ -152,7 +155,12 @@ func (p *paper) cutOver() {
 		p.line(":delay %s", delay(p.Delay))
 	}
 	if !p.Again {
+		// Whoever takes the change back removes a staged row first: a script that
+		// was queued, or comes late, then stops here.
 		p.refuse(p.guardRows(" and !disabled"), "!= 1", "no guard")
+		for _, step := range p.staged {
+			p.refuse(rowsOf(step.Menu, stagedRow(step, p.Request)...), "!= 1", fmt.Sprintf("row of step %d is gone", step.ID))
+		}
 	}
 	for _, step := range p.cut {
 		compare := "!= 1"
@@ -322,6 +330,22 @@ func identity(step change.Step) []string {
 		if _, known := menu.Attr(name); known && step.Match[name] == "" {
 			conditions = append(conditions, "!"+name)
 		}
+	}
+	return conditions
+}
+
+// stagedRow are the conditions that name a row that the bot has added: by its mark
+// where rows have comments.
+func stagedRow(step change.Step, request int64) []string {
+	menu, _ := schema.Lookup(step.Menu)
+	var conditions []string
+	for _, name := range step.Match.Names() {
+		if name != "comment" {
+			conditions = append(conditions, equals(step.Menu, name, step.Match[name]))
+		}
+	}
+	if menu.Comment {
+		conditions = append(conditions, equals(step.Menu, "comment", change.Mark(step.After["comment"], request, step.ID)))
 	}
 	return conditions
 }

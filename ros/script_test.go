@@ -84,9 +84,9 @@ func stagedShelf() *shelf {
 	return &shelf{menus: map[string][]schema.Row{
 		"/system/scheduler":  {{".id": "*1", "name": "vpnbot-guard-42", "disabled": "false", "on-event": ":log info x"}, {".id": "*2", "name": "backup", "disabled": "false"}},
 		"/ip/ipsec/profile":  {{".id": "*1", "name": "default"}},
-		"/ip/ipsec/proposal": {{".id": "*0", "name": "default", "disabled": "false"}, {".id": "*1", "name": "hq-fengshan-2", "disabled": "true"}},
+		"/ip/ipsec/proposal": {{".id": "*0", "name": "default", "disabled": "false"}, {".id": "*1", "name": "hq-fengshan-2", "disabled": "true", "comment": "[vpnbot 42.1]"}},
 		"/ip/ipsec/peer":     {{".id": "*1", "name": awkward, "disabled": "false"}, {".id": "*2", "name": "hq-fengshan-2", "disabled": "true"}, {".id": "*3", "name": "other", "disabled": "false"}},
-		"/ip/ipsec/identity": {{".id": "*1", "peer": awkward}, {".id": "*2", "peer": "hq-fengshan-2"}, {".id": "*3", "peer": "other"}},
+		"/ip/ipsec/identity": {{".id": "*1", "peer": awkward}, {".id": "*2", "peer": "hq-fengshan-2", "comment": "[vpnbot 42.2]"}, {".id": "*3", "peer": "other"}},
 		"/ip/ipsec/policy":   {policy("*1", "192.168.88.0/24", awkward, "false"), policy("*2", "192.168.89.0/24", "hq-fengshan-2", "true"), policy("*3", "192.168.90.0/24", awkward, "false"), policy("*4", "10.9.0.0/24", "other", "false")},
 		"/ip/ipsec/active-peers": {
 			{".id": "*A", "remote-address": "198.51.100.20", "spii": "a1b2c3d4e5f60718", "spir": "18f7e6d5c4b3a291"},
@@ -237,13 +237,15 @@ func TestScript_CutOver_Queued(t *testing.T) {
 // nothing; and that one refused at its first write leaves all as it was.
 func TestScript_CutOver_Refuses(t *testing.T) {
 	for name, edit := range map[string]func(*shelf){
-		"no guard":          func(s *shelf) { s.menus["/system/scheduler"] = s.menus["/system/scheduler"][1:] },
-		"guard off":         func(s *shelf) { s.menus["/system/scheduler"][0]["disabled"] = "true" },
-		"peer gone":         func(s *shelf) { s.menus["/ip/ipsec/peer"] = s.menus["/ip/ipsec/peer"][1:] },
-		"twin policy":       func(s *shelf) { s.menus["/ip/ipsec/policy"][3]["dst-address"] = "192.168.88.0/24" },
-		"policy re-pointed": func(s *shelf) { s.menus["/ip/ipsec/policy"][0]["peer"] = "other" },
-		"old peer off":      func(s *shelf) { s.menus["/ip/ipsec/peer"][0]["disabled"] = "true" },
-		"flagged":           func(s *shelf) { s.fails = "/ip/ipsec/proposal enable" },
+		"no guard":            func(s *shelf) { s.menus["/system/scheduler"] = s.menus["/system/scheduler"][1:] },
+		"guard off":           func(s *shelf) { s.menus["/system/scheduler"][0]["disabled"] = "true" },
+		"staged row gone":     func(s *shelf) { s.menus["/ip/ipsec/identity"] = slices.Delete(s.menus["/ip/ipsec/identity"], 1, 2) },
+		"staged row not ours": func(s *shelf) { s.menus["/ip/ipsec/identity"][1]["comment"] = "mine" },
+		"peer gone":           func(s *shelf) { s.menus["/ip/ipsec/peer"] = s.menus["/ip/ipsec/peer"][1:] },
+		"twin policy":         func(s *shelf) { s.menus["/ip/ipsec/policy"][3]["dst-address"] = "192.168.88.0/24" },
+		"policy re-pointed":   func(s *shelf) { s.menus["/ip/ipsec/policy"][0]["peer"] = "other" },
+		"old peer off":        func(s *shelf) { s.menus["/ip/ipsec/peer"][0]["disabled"] = "true" },
+		"flagged":             func(s *shelf) { s.fails = "/ip/ipsec/proposal enable" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stagedShelf()

@@ -1,4 +1,6 @@
 :if ([:len [/system/scheduler find where name="vpnbot-guard-42" and !disabled]] != 1) do={ :error "vpnbot 42: no guard" }
+:if ([:len [/ip/ipsec/proposal find where name="hq-fengshan-2" and comment="[vpnbot 42.1]"]] != 1) do={ :error "vpnbot 42: row of step 1 is gone" }
+:if ([:len [/ip/ipsec/identity find where peer="hq-fengshan-2" and comment="[vpnbot 42.2]"]] != 1) do={ :error "vpnbot 42: row of step 2 is gone" }
 :if ([:len [/ip/ipsec/proposal find where name="hq-fengshan-2"]] != 1) do={ :error "vpnbot 42: step 3 finds other rows than planned" }
 :if ([:len [/ip/ipsec/proposal find where name="hq-fengshan-2" and disabled]] != 1) do={ :error "vpnbot 42: step 3 finds other rows than planned" }
 :if ([:len [/ip/ipsec/peer find where name="old \"hq\" \$x\\ \E9\B3\B3" and !dynamic]] != 1) do={ :error "vpnbot 42: step 4 finds other rows than planned" }
