@@ -208,16 +208,18 @@ func (d *daemon) held(ctx context.Context) ([]heldSA, error) {
 	return sas, nil
 }
 
-// clear ends every SA and forgets every connection and key.
-func (d *daemon) clear(ctx context.Context) error {
+// clear ends every SA but those whose cookies are in keep, and forgets every
+// connection and key.
+func (d *daemon) clear(ctx context.Context, keep map[string]bool) error {
 	sas, err := d.held(ctx)
 	if err != nil {
 		return err
 	}
 	for _, sa := range sas {
-		// It may have ended by itself meanwhile.
-		_, err := d.call(ctx, "terminate", "", message{{"ike-id", sa.id}, {"force", "yes"}, {"timeout", "-1"}})
-		if err != nil && !errors.Is(err, errCommand) {
+		if keep[sa.text("initiator-spi")] {
+			continue
+		}
+		if err := d.terminate(ctx, "ike-id", sa.id, "-1"); err != nil {
 			return err
 		}
 	}
@@ -233,6 +235,27 @@ func (d *daemon) clear(ctx context.Context) error {
 		}
 	}
 	_, err = d.call(ctx, "clear-creds", "", nil)
+	return err
+}
+
+// terminate ends an IKE or child SA, which may have ended by itself meanwhile. It
+// waits so many milliseconds for the end, -1 for none.
+func (d *daemon) terminate(ctx context.Context, kind, id, timeout string) error {
+	_, err := d.call(ctx, "terminate", "", message{{kind, id}, {"force", "yes"}, {"timeout", timeout}})
+	if errors.Is(err, errCommand) {
+		return nil
+	}
+	return err
+}
+
+// load tells the daemon of a connection and its key.
+func (d *daemon) load(ctx context.Context, c connection) error {
+	if c.key != "" {
+		if _, err := d.call(ctx, "load-shared", "", c.secret()); err != nil {
+			return err
+		}
+	}
+	_, err := d.call(ctx, "load-conn", "", c.message())
 	return err
 }
 

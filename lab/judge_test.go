@@ -66,7 +66,7 @@ func TestNATRule(t *testing.T) {
 	}{
 		{schema.Row{"chain": "srcnat", "action": "masquerade"}, "masquerade"},
 		{schema.Row{"chain": "srcnat", "action": "masquerade", "out-interface": "ether1", "comment": "x", "bytes": "1"}, "oifname { wan, ipsec0 } masquerade"},
-		{schema.Row{"chain": "srcnat", "action": "masquerade", "ipsec-policy": "out,none"}, "oifname { wan } masquerade"},
+		{schema.Row{"chain": "srcnat", "action": "masquerade", "ipsec-policy": "out,none"}, "oifname { wan } meta mark != 0x76706e masquerade"},
 		{schema.Row{"chain": "srcnat", "src-address": "10.1.0.0/24", "dst-address": "10.2.0.1"}, "ip daddr 10.2.0.1/32 ip saddr 10.1.0.0/24 accept"},
 		{schema.Row{"chain": "srcnat", "action": "src-nat", "to-addresses": "192.0.2.1"}, "snat to 192.0.2.1"},
 		{schema.Row{"chain": "dstnat"}, "!"},

@@ -26,6 +26,9 @@ type Lab struct {
 	mine  *os.File      // locked while this lab lives
 	lock  chan struct{} // held over an attempt
 	sites [2]*site      // the initiator's, the responder's
+	// keeps are the cookies of phase 1s that stay up from one attempt to the next.
+	// It is nil in a lab in which each attempt begins with nothing.
+	keeps map[string]bool
 }
 
 // packages are Debian's, for all that a lab runs.

@@ -37,6 +37,10 @@ func (l *Lab) SetNAT(ctx context.Context, rows []schema.Row) error {
 	return l.sites[0].router.run(script, "nft", "-f", "-")
 }
 
+// covered is the mark of packets that a policy takes, in a lab that has policies
+// beside its daemons.
+const covered = "0x76706e"
+
 // natScript writes the rules as one transaction of nft.
 func natScript(rows []schema.Row) (string, error) {
 	var b strings.Builder
@@ -82,6 +86,9 @@ func natRule(r schema.Row) (string, error) {
 			links, bound = map[string][]string{"out,none": {"wan"}, "out,ipsec": {tunnelLink}}[value], true
 			if links == nil {
 				return "", bad
+			}
+			if value == "out,none" {
+				rule = append(rule, "meta mark != "+covered)
 			}
 		case "action", "to-addresses":
 		default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,6 +25,11 @@ func (l *Lab) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, 
 		return schema.Outcome{}, err
 	}
 	defer release()
+	return l.judge(ctx, a)
+}
+
+// judge is Negotiate for a caller who holds the lab.
+func (l *Lab) judge(ctx context.Context, a schema.Attempt) (schema.Outcome, error) {
 	s, silent, err := prepare(a)
 	var u *unknown
 	switch {
@@ -36,6 +42,9 @@ func (l *Lab) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, 
 	}
 	if u := s.impossible(); u != nil {
 		return cannotTell(u), nil
+	}
+	if l.keeps != nil {
+		s.rename()
 	}
 	for range patience {
 		if err := l.load(ctx, s); err != nil {
@@ -67,21 +76,16 @@ func cannotTell(u *unknown) schema.Outcome {
 func (l *Lab) load(ctx context.Context, s setup) error {
 	for i, connections := range [][]connection{{s.initiator}, s.responder} {
 		d := l.sites[i].daemon
-		if err := d.clear(ctx); err != nil {
+		if err := d.clear(ctx, l.keeps); err != nil {
 			return err
 		}
-		if i == 0 {
+		if i == 0 && l.keeps == nil {
 			if err := l.connectSites(s); err != nil {
 				return err
 			}
 		}
 		for _, c := range connections {
-			if c.key != "" {
-				if _, err := d.call(ctx, "load-shared", "", c.secret()); err != nil {
-					return err
-				}
-			}
-			if _, err := d.call(ctx, "load-conn", "", c.message()); err != nil {
+			if err := d.load(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -122,8 +126,11 @@ func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
 		}
 	}
 	for _, name := range names {
-		up, err := l.initiate(ctx, s.initiator.name, name)
-		if up && s.rekeys() && name != "" {
+		up, err := l.has(ctx, s.initiator.name, name)
+		if err == nil && !up {
+			up, err = l.initiate(ctx, s.initiator.name, name)
+		}
+		if err == nil && up && s.rekeys() && name != "" {
 			up, err = l.rekey(ctx, s.initiator.name, name)
 		}
 		if err != nil {
@@ -142,6 +149,18 @@ func (l *Lab) play(ctx context.Context, s setup) (schema.Outcome, error) {
 		}
 	}
 	return l.read(ctx, s, out)
+}
+
+// has tells whether a child is up already, in a lab that keeps what is up.
+func (l *Lab) has(ctx context.Context, connection, child string) (bool, error) {
+	if l.keeps == nil || child == "" {
+		return false, nil
+	}
+	sas, err := l.sites[0].daemon.held(ctx)
+	return slices.ContainsFunc(sas, func(sa heldSA) bool {
+		_, up := installed(sa.message, func(m message) bool { return m.text("name") == child })
+		return up && sa.name == connection
+	}), err
 }
 
 // initiate brings one child up and tells whether it is. It does not wait for the

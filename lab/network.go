@@ -44,11 +44,15 @@ func (s *site) become(ns *namespace, lines []string) error {
 
 // place gives a site the addresses of a party and of what its policies cover.
 // Behind address translation its router answers for the address that is seen, as
-// whatever translates would.
-func (s *site) place(own, seen, other netip.Addr, sources []netip.Prefix) error {
+// whatever translates would. What is beyond the other router goes there when
+// nothing takes it before.
+func (s *site) place(own, seen, other netip.Addr, sources, beyond []netip.Prefix) error {
 	router := []string{
 		"addr " + own.String() + "/32 dev wan", "addr " + seen.String() + "/32 dev wan",
 		"route " + other.String() + "/32 dev wan src " + own.String(),
+	}
+	for _, p := range beyond {
+		router = append(router, "route "+p.String()+" via "+other.String()+" dev wan onlink")
 	}
 	host := []string{"route default via " + gateway + " dev lan onlink"}
 	for _, p := range sources {
@@ -85,13 +89,13 @@ func (l *Lab) connectSites(s setup) error {
 		destinations = append(destinations, k.selector.dst)
 	}
 	caller, answerer := l.sites[0], l.sites[1]
-	if err := caller.place(s.Initiator.Local, s.Initiator.Seen, s.target, sources); err != nil {
+	if err := caller.place(s.Initiator.Local, s.Initiator.Seen, s.target, sources, nil); err != nil {
 		return err
 	}
 	if err := caller.between(s.Initiator.Local, s.Initiator.Seen); err != nil {
 		return err
 	}
-	return answerer.place(s.Responder.Local, s.Responder.Local, s.Initiator.Seen, destinations)
+	return answerer.place(s.Responder.Local, s.Responder.Local, s.Initiator.Seen, destinations, nil)
 }
 
 // Ping sends an echo request from a host behind the initiator, with a source in

@@ -73,7 +73,7 @@ func (l *Lab) both(ctx context.Context, s setup) (p *schema.Phase1, all []schema
 	}
 	whole = true
 	for _, sa := range mine {
-		if sa.text("state") != "ESTABLISHED" {
+		if sa.text("state") != "ESTABLISHED" || sa.name != s.initiator.name {
 			continue
 		}
 		i := slices.IndexFunc(theirs, func(o heldSA) bool {
@@ -105,6 +105,7 @@ func (s setup) agreed(mine message, theirs heldSA) (p *schema.Phase1, all []sche
 		LifetimeText: s.initiator.lifetime,
 		NATTraversal: s.Initiator.Local != s.Initiator.Seen,
 		Peer:         in.peer[schema.ID], Identity: in.identity[schema.ID], OwnIdentity: s.initiator.identity[schema.ID],
+		Ref: mine.text("initiator-spi"),
 	}
 	for _, k := range s.initiator.children {
 		mine, ok := installed(mine, func(m message) bool { return m.text("name") == k.name })
@@ -120,6 +121,7 @@ func (s setup) agreed(mine message, theirs heldSA) (p *schema.Phase1, all []sche
 			InitiatorPolicy: k.policy[schema.ID], Tunnel: mine.text("mode") == "TUNNEL", Protocol: k.protocol,
 			Encryption: cipherName(mine, true), Auth: hashName(mine.text("integ-alg")), PFSGroup: groupName(mine.text("dh-group")),
 			LifetimeText: k.lifetime,
+			Ref:          p.Ref + "/" + mine.text("spi-in"),
 			Source:       selected(mine, "local-ts"), Destination: selected(mine, "remote-ts"),
 		}
 		for _, r := range in.children {

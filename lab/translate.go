@@ -206,6 +206,21 @@ func prepare(a schema.Attempt) (setup, *schema.Fault, error) {
 	return s, nil, err
 }
 
+// rename calls every connection and child by its row, so that a daemon that keeps
+// SAs knows them from one attempt to the next, whichever end asks.
+func (s *setup) rename() {
+	rename := func(c *connection) {
+		c.name = "peer" + c.peer[schema.ID]
+		for i, k := range c.children {
+			c.children[i].name = "policy" + k.policy[schema.ID]
+		}
+	}
+	rename(&s.initiator)
+	for i := range s.responder {
+		rename(&s.responder[i])
+	}
+}
+
 // bind sets the addresses that an attempt leaves out, and the one that packets
 // come from when the peer names one that the router has.
 func (s *setup) bind(peer schema.Row) {
