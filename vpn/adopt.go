@@ -26,6 +26,7 @@ type held struct {
 	identity schema.Row   // nil: none
 	policies []schema.Row // for each wanted pair, nil: none
 	extra    []schema.Row // policies of the peer that the definition does not want
+	left     []schema.Row // peers to the other end that are off and carry nothing
 	bypasses []bypass     // for each wanted pair
 
 	steps []change.Step
@@ -117,9 +118,48 @@ func (e *held) takePolicy(n int, p *policyRow, row schema.Row) error {
 	return nil
 }
 
-// findPeer finds the one peer that the tunnel uses: policies name it, or it leads
-// to the other end.
+// candidate is a peer that may be the tunnel's.
+type candidate struct {
+	row   schema.Row
+	extra []schema.Row // policies of it that the definition does not want
+	used  bool         // it is on, or carries something
+}
+
+// findPeer finds the one peer that the tunnel uses. Others to the same end that
+// are off and carry nothing were left behind.
 func (e *held) findPeer(others []Tunnel) error {
+	found, err := e.candidates(others)
+	if err != nil {
+		return err
+	}
+	used := slices.DeleteFunc(slices.Clone(found), func(c candidate) bool { return !c.used })
+	if len(found) == 1 {
+		used = found
+	}
+	switch {
+	case len(found) == 0:
+		return nil
+	case len(used) != 1:
+		two := append(used, found...)[:2]
+		return refuse("tunnel_peers", "router", e.Router, "first", ReadableBytes(two[0].row["name"]), "second", ReadableBytes(two[1].row["name"]))
+	}
+	e.peer, e.extra = used[0].row, used[0].extra
+	for _, c := range found {
+		if c.row["name"] != e.peer["name"] {
+			e.left = append(e.left, c.row)
+		}
+	}
+	for _, row := range e.extra {
+		if _, ok := e.identify(menuPolicy, row, "peer", "src-address", "dst-address"); !ok {
+			return refuse("tunnel_policy_twice", "router", e.Router, "source", row["src-address"], "destination", row["dst-address"])
+		}
+	}
+	return nil
+}
+
+// candidates are the peers that the tunnel may use: its policies name them, or
+// they lead to the other end.
+func (e *held) candidates(others []Tunnel) (found []candidate, err error) {
 	for i := range e.page.peers {
 		p, row := &e.page.peers[i], e.snap.Menus[menuPeer][i]
 		named := slices.ContainsFunc(e.policies, func(r schema.Row) bool { return r != nil && r["peer"] == row["name"] })
@@ -128,26 +168,19 @@ func (e *held) findPeer(others []Tunnel) error {
 			continue
 		}
 		if p.odd != "" {
-			return e.unreadable(p.origin)
+			return nil, e.unreadable(p.origin)
 		}
 		extra, stranger := e.carried(row["name"], others)
 		switch {
 		case stranger != nil && named && leads:
-			return refuse("tunnel_peer_shared", "router", e.Router, "peer", ReadableBytes(row["name"]),
+			return nil, refuse("tunnel_peer_shared", "router", e.Router, "peer", ReadableBytes(row["name"]),
 				"source", stranger["src-address"], "destination", stranger["dst-address"])
 		case stranger != nil || !leads && e.elsewhere(p, others):
 			continue // somebody else's, to which a policy of ours points or which goes the same way
-		case e.peer != nil:
-			return refuse("tunnel_peers", "router", e.Router, "first", ReadableBytes(e.peer["name"]), "second", ReadableBytes(row["name"]))
 		}
-		e.peer, e.extra = row, extra
+		found = append(found, candidate{row, extra, named || len(extra) > 0 || !p.Disabled})
 	}
-	for _, row := range e.extra {
-		if _, ok := e.identify(menuPolicy, row, "peer", "src-address", "dst-address"); !ok {
-			return refuse("tunnel_policy_twice", "router", e.Router, "source", row["src-address"], "destination", row["dst-address"])
-		}
-	}
-	return nil
+	return found, nil
 }
 
 // carried returns the policies of a peer that the definition does not want:

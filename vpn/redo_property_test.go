@@ -165,8 +165,15 @@ var spoil = map[string]func(t *rapid.T, in *vpn.TunnelChange, i int, end handMad
 			in.Tunnel.Ends[i].Prefixes = append(in.Tunnel.Ends[i].Prefixes, prefix(more))
 		}
 	},
+	"left behind": func(_ *rapid.T, in *vpn.TunnelChange, i int, end handMade) {
+		if len(find(*in, i, proposalMenu, "name", "hq-fengshan-1")) == 0 {
+			leftBehind(*in, i)
+		}
+	},
 	"names taken": func(_ *rapid.T, in *vpn.TunnelChange, i int, end handMade) {
-		insert(*in, i, proposalMenu, 0, schema.Row{"name": "hq-fengshan-1", "disabled": "true", "comment": "other left over"})
+		if len(find(*in, i, proposalMenu, "name", "hq-fengshan-1")) == 0 {
+			insert(*in, i, proposalMenu, 0, schema.Row{"name": "hq-fengshan-1", "disabled": "true", "comment": "other left over"})
+		}
 	},
 	"mode": func(t *rapid.T, in *vpn.TunnelChange, i int, end handMade) {
 		in.Tunnel.Exchange = rapid.SampledFrom([]string{"main", "ike2"}).Draw(t, "mode")

@@ -29,7 +29,8 @@ func (e *held) redo(t *works) {
 
 	e.commitPolicies()
 	e.commitOld()
-	e.commitAlgorithms()
+	ours := e.commitLeft(t)
+	e.commitAlgorithms(ours)
 }
 
 // row returns the profile as a router prints it.
@@ -260,20 +261,56 @@ func (e *held) commitOld() {
 	}
 }
 
-// commitAlgorithms removes the old profile and proposals unless they are
-// RouterOS's own or somebody else refers to them.
-func (e *held) commitAlgorithms() {
+// commitLeft removes peers of earlier generations that the bot left behind, with
+// their identities, and returns them with the old peer. What somebody else left
+// stays.
+func (e *held) commitLeft(t *works) (peers []schema.Row) {
 	if e.peer != nil {
-		name := defaulted(menuPeer, e.peer, "profile")
-		e.commitUnshared(menuProfile1, name, menuPeer, "profile", []schema.Row{e.peer})
+		peers = append(peers, e.peer)
 	}
-	ours := slices.DeleteFunc(append(slices.Clone(e.policies), e.extra...), func(r schema.Row) bool { return r == nil })
-	var done []string
+	for _, row := range e.left {
+		identities := e.rows(menuIdentity, schema.Row{"peer": row["name"]})
+		if !strings.HasPrefix(row["name"], t.Tunnel.Name+"-") || !marked(row) || len(identities) > 1 {
+			e.note("plan.warn.peer_left", "router", e.Router, "peer", ReadableBytes(row["name"]))
+			continue
+		}
+		for _, identity := range identities {
+			e.commit(menuIdentity, identity, schema.Row{"peer": row["name"]}, change.T("plan.step.left_gone"))
+		}
+		e.commit(menuPeer, row, schema.Row{"name": row["name"]}, change.T("plan.step.left_gone"))
+		peers = append(peers, row)
+	}
+	return peers
+}
+
+// marked tells whether the bot wrote the row last.
+func marked(row schema.Row) bool { return change.Unmarked(row["comment"]) != row["comment"] }
+
+// commitAlgorithms removes the profiles of those peers and the proposals of the
+// tunnel's policies unless they are RouterOS's own or somebody else refers to
+// them.
+func (e *held) commitAlgorithms(peers []schema.Row) {
+	var profiles, proposals []string
+	for _, row := range peers {
+		profiles = append(profiles, defaulted(menuPeer, row, "profile"))
+	}
+	ours := slices.DeleteFunc(slices.Concat(e.policies, e.extra), func(r schema.Row) bool { return r == nil })
 	for _, row := range ours {
-		name := defaulted(menuPolicy, row, "proposal")
-		if !slices.Contains(done, name) {
+		proposals = append(proposals, defaulted(menuPolicy, row, "proposal"))
+	}
+	for _, row := range peers[min(1, len(peers)):] {
+		if slices.ContainsFunc(e.rows(menuProposal, schema.Row{"name": row["name"]}), marked) {
+			proposals = append(proposals, row["name"])
+		}
+	}
+	for i, name := range profiles {
+		if slices.Index(profiles, name) == i {
+			e.commitUnshared(menuProfile1, name, menuPeer, "profile", peers)
+		}
+	}
+	for i, name := range proposals {
+		if slices.Index(proposals, name) == i {
 			e.commitUnshared(menuProposal, name, menuPolicy, "proposal", ours)
-			done = append(done, name)
 		}
 	}
 }

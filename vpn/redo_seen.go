@@ -46,6 +46,12 @@ func (e *held) queries(t *works) []change.Query {
 	if e.peer != nil {
 		names = append(names, e.peer["name"])
 	}
+	for _, row := range e.left {
+		names = append(names, row["name"])
+		ask(menuProposal, "name", row["name"])
+		ask(menuPolicy, "proposal", row["name"])
+		ask(menuPeer, "profile", defaulted(menuPeer, row, "profile"))
+	}
 	for _, name := range names {
 		ask(menuPeer, "name", name)
 		ask(menuIdentity, "peer", name)

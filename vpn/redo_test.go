@@ -95,6 +95,17 @@ func TestPlanRedo(t *testing.T) {
 	}
 }
 
+// leftBehind puts the staged rows of a change that somebody has taken over.
+func leftBehind(in vpn.TunnelChange, i int) {
+	name, h := "hq-fengshan-1", handMadeEnds[i]
+	insert(in, i, profileMenu, 1, schema.Row{"name": name, "hash-algorithm": "sha256"})
+	insert(in, i, proposalMenu, 1, schema.Row{"name": name, "disabled": "true", "comment": "[vpnbot 41.2]"})
+	insert(in, i, peerMenu, 3, schema.Row{
+		"name": name, "address": h.far + "/32", "exchange-mode": "ike2", "profile": name, "disabled": "true", "comment": big5 + " [vpnbot 41.3]",
+	})
+	insert(in, i, identityMenu, 3, schema.Row{"peer": name, "disabled": "false", "comment": "[vpnbot 41.4]"})
+}
+
 // each does f to both ends.
 func each(in vpn.TunnelChange, f func(i int, end handMade)) {
 	for i, end := range handMadeEnds {
@@ -262,6 +273,19 @@ func TestPlanRedo_Found(t *testing.T) {
 			warns: "plan.warn.policy_unwanted",
 		},
 		{
+			name: "what an earlier change left behind", edit: func(in *vpn.TunnelChange) { leftBehind(*in, 0) },
+			want: []string{
+				"identity remove one-way to-fengshan", "identity remove in place hq-fengshan-1", "peer remove in place hq-fengshan-1",
+				"profile remove in place hq-fengshan-1", "proposal remove in place hq-fengshan-1", "peer add twin hq-fengshan-2",
+			},
+		},
+		{
+			name: "what somebody left behind", edit: func(in *vpn.TunnelChange) {
+				insert(*in, 0, peerMenu, 3, schema.Row{"name": "old", "address": "198.51.100.20/32", "profile": "default", "disabled": "true"})
+			},
+			never: []string{"peer remove in place old", "peer disable in place old"}, warns: "plan.warn.peer_left",
+		},
+		{
 			name: "dialled in from the other end", edit: func(in *vpn.TunnelChange) {
 				in.Snapshots[0].Menus["/ppp/active"][0]["caller-id"] = "198.51.100.20"
 			},
@@ -333,6 +357,11 @@ func TestPlanRedo_Refused(t *testing.T) {
 		{"tunnel_policy_twice", func(in *vpn.TunnelChange) { insert(*in, 0, policyMenu, 2, policy(*in).Clone()) }},
 		{"tunnel_policy_peers", func(in *vpn.TunnelChange) { policy(*in)["peer"] = "to-fengshan,vendor" }},
 		{"tunnel_peers", func(in *vpn.TunnelChange) {
+			insert(*in, 0, peerMenu, 3, schema.Row{"name": "old", "address": "198.51.100.20/32", "exchange-mode": "ike2", "disabled": "false"})
+		}},
+		{"tunnel_peers", func(in *vpn.TunnelChange) {
+			drop(*in, 0, policyMenu, func(r schema.Row) bool { return r["peer"] == "to-fengshan" })
+			update(*in, 0, peerMenu, "name", "to-fengshan", "disabled", "true")
 			insert(*in, 0, peerMenu, 3, schema.Row{"name": "old", "address": "198.51.100.20/32", "exchange-mode": "ike2", "disabled": "true"})
 		}},
 		{"tunnel_peer_shared", func(in *vpn.TunnelChange) {

@@ -153,7 +153,7 @@ func find(in vpn.TunnelChange, i int, menu string, pairs ...string) []schema.Row
 // insert puts rows at place n of a menu of end i.
 func insert(in vpn.TunnelChange, i int, menu string, n int, rows ...schema.Row) {
 	menus := in.Snapshots[i].Menus
-	menus[menu] = slices.Insert(menus[menu], n, rows...)
+	menus[menu] = slices.Insert(menus[menu], min(n, len(menus[menu])), rows...)
 	number(menus)
 }
 
