@@ -60,7 +60,10 @@ func (p *canvas) step(d commands.Diff) string {
 
 func (p *canvas) stepLine(d commands.Diff) string {
 	line := "*" + strconv.Itoa(d.Step) + ".* " + p.rich(change.T("action."+d.Action)) + " `" + escape(d.Menu) + "` *" + escape(d.Row) +
-		"* _" + p.rich(change.T("class."+d.Class)) + "_"
+		"*"
+	if t := d.Taking(); !t.IsZero() {
+		line += " _" + p.rich(t) + "_"
+	}
 	if !d.Why.IsZero() {
 		line += "\n" + p.rich(d.Why)
 	}

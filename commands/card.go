@@ -142,7 +142,7 @@ func progress(r change.Request, journal []change.Entry) []ProgressStep {
 func stepLabel(step change.Step) change.Text {
 	menu, _ := schema.Lookup(step.Menu)
 	return change.T("card.step", "router", step.Router, "action", change.T("action."+string(step.Action)),
-		"menu", step.Menu, "row", menu.KeyOf(step.Match))
+		"menu", step.Menu, "row", rowOf(menu, step.Match))
 }
 
 // reasons says why a request stands as it does and what can be done.
@@ -178,9 +178,9 @@ func reasons(r change.Request) []Part {
 
 func moved(m change.Moved) change.Text {
 	if m.Field == "" {
-		return change.T("moved.row", "router", m.Router, "menu", m.Menu, "row", m.Row)
+		return change.T("moved.row", "router", m.Router, "menu", m.Menu, "row", rowName(m.Row))
 	}
-	return change.T("moved.field", "router", m.Router, "menu", m.Menu, "row", m.Row, "field", m.Field, "was", m.Was, "is", m.Is)
+	return change.T("moved.field", "router", m.Router, "menu", m.Menu, "row", rowName(m.Row), "field", m.Field, "was", m.Was, "is", m.Is)
 }
 
 // cardButtons are the actions that the state has. Who may press is decided when

@@ -126,7 +126,10 @@ func (p *plain) phase(d *Diff) {
 
 func (p *plain) diff(d *Diff) {
 	head := fmt.Sprintf("%d. %s: %s %s %s", d.Step, clean(d.Router), p.say(change.T("action."+d.Action)), d.Menu, clean(d.Row))
-	p.line(head + " (" + p.say(change.T("class."+d.Class)) + ")")
+	if t := d.Taking(); !t.IsZero() {
+		head += " (" + p.say(t) + ")"
+	}
+	p.line(head)
 	if !d.Why.IsZero() {
 		p.line("   " + p.say(d.Why))
 	}

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,7 +69,7 @@ func diff(step change.Step) *Diff {
 	menu, _ := schema.Lookup(step.Menu)
 	d := &Diff{
 		Step: step.ID, Router: step.Router, Menu: step.Menu, Action: string(step.Action),
-		Row: menu.KeyOf(step.Match), Class: string(step.Class), Why: step.Why, Lines: []DiffLine{}, Phase: step.Phase,
+		Row: rowOf(menu, step.Match), Class: string(step.Class), Why: step.Why, Lines: []DiffLine{}, Phase: step.Phase,
 	}
 	if before, after, ok := switched(step.Action); ok {
 		d.Lines = append(d.Lines, DiffLine{Name: "disabled", Before: before, After: after})
@@ -88,6 +90,23 @@ func diff(step change.Step) *Diff {
 		return strings.Compare(rank(menu, a.Name), rank(menu, b.Name))
 	})
 	return d
+}
+
+// pair is the end of a natural key that is two networks.
+var pair = regexp.MustCompile(`^(?:.*/)?([0-9.]+/\d+)/([0-9.]+/\d+)$`)
+
+// rowName is a row's natural key as people say it: a policy is what it joins.
+func rowName(key string) string {
+	return cmp.Or(pair.ReplaceAllString(strings.Trim(key, "/"), "$1 → $2"), "-")
+}
+
+// rowOf names the row that match finds; a menu without a natural key has rules
+// about networks.
+func rowOf(menu schema.Menu, match schema.Row) string {
+	if src, dst := match["src-address"], match["dst-address"]; src != "" && dst != "" {
+		return src + " → " + dst
+	}
+	return rowName(menu.KeyOf(match))
 }
 
 // switched is what an action does to whether a row is disabled.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"vpnbot/change"
+	"vpnbot/ros/schema"
 	"vpnbot/vpn"
 )
 
@@ -82,6 +83,17 @@ type Diff struct {
 	Phase  string      `json:"phase,omitempty"` // of a plan that has phases
 	Why    change.Text `json:"why,omitzero"`
 	Lines  []DiffLine  `json:"lines"`
+}
+
+// Taking tells how the step is taken back, where that says more than what it does:
+// that a new row stands beside the old one, that a value changes in place, that
+// something is lost.
+func (d Diff) Taking() change.Text {
+	switch a, class := schema.Action(d.Action), change.Class(d.Class); {
+	case class == change.OneWay, d.Phase == "", class == change.Twin && a == schema.Add, class == change.InPlace && a != schema.Remove:
+		return change.T("class." + d.Class)
+	}
+	return change.Text{}
 }
 
 // DiffLine is one attribute. A secret shows its key mark, never itself.
