@@ -90,6 +90,9 @@ func TestPlanRedo(t *testing.T) {
 	if len(plan.Tunnel.Unproven) != 0 || plan.Tunnel.Delay != 0 {
 		t.Errorf("tunnel %+v", plan.Tunnel)
 	}
+	if got := told(plan.Blast); got != "plan.tunnel.outage plan.tunnel.sealed plan.tunnel.rows plan.tunnel.rows plan.tunnel.failure" {
+		t.Errorf("blast radius %s", got)
+	}
 	if told(plan.Warnings) != "plan.warn.prediction" {
 		t.Errorf("warnings %s", told(plan.Warnings))
 	}
@@ -121,6 +124,8 @@ func TestPlanRedo_Found(t *testing.T) {
 		want  []string // lines on gw-hq that must be there
 		never []string // beginnings that must not
 		warns string
+		blast string
+		not   string // what the blast radius must not say
 	}{
 		{
 			name: "profile and proposal default", edit: func(in *vpn.TunnelChange) {
@@ -202,7 +207,7 @@ func TestPlanRedo_Found(t *testing.T) {
 				"policy add twin hq-fengshan-1 192.168.77.0/24 192.168.88.0/24", "policy enable twin hq-fengshan-1 192.168.77.0/24 192.168.88.0/24",
 				"peer disable in place to-fengshan", "peer remove in place to-fengshan",
 			},
-			never: []string{"proposal remove", "policy set"},
+			never: []string{"proposal remove", "policy set"}, not: "plan.tunnel.sealed",
 		},
 		{
 			name: "no policy, and somebody's for everything", edit: func(in *vpn.TunnelChange) {
@@ -289,6 +294,7 @@ func TestPlanRedo_Found(t *testing.T) {
 			name: "dialled in from the other end", edit: func(in *vpn.TunnelChange) {
 				in.Snapshots[0].Menus["/ppp/active"][0]["caller-id"] = "198.51.100.20"
 			},
+			blast: "plan.tunnel.dialled",
 		},
 	}
 	for _, tt := range tests {
@@ -312,6 +318,9 @@ func TestPlanRedo_Found(t *testing.T) {
 			}
 			if !strings.Contains(told(plan.Warnings), tt.warns) {
 				t.Errorf("warnings %s, want %s", told(plan.Warnings), tt.warns)
+			}
+			if blast := told(plan.Blast); !strings.Contains(blast, tt.blast) || tt.not != "" && strings.Contains(blast, tt.not) {
+				t.Errorf("blast radius %s, want %s, not %s", blast, tt.blast, tt.not)
 			}
 			after := copied(in)
 			performAll(t, after, plan, change.PhaseStage, change.PhaseCutOver, change.PhaseCommit)

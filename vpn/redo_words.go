@@ -2,9 +2,11 @@ package vpn
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"vpnbot/change"
+	"vpnbot/ros/schema"
 )
 
 // summary is the plan's first line, for someone who is no network engineer.
@@ -13,7 +15,7 @@ func (t *works) summary() change.Text {
 	for _, e := range t.ends {
 		sessions += len(Sessions(e.snap))
 	}
-	facts := []any{"near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption, "sessions", sessions - t.dialled()}
+	facts := []any{"near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption, "count", sessions - t.dialled()}
 	switch t.kind {
 	case rotate:
 		return change.T("plan.rotate.summary", facts...)
@@ -46,6 +48,9 @@ func (e *held) dialled() int {
 // blast says who and what the plan touches.
 func (t *works) blast(plan change.Plan) []change.Text {
 	list := []change.Text{change.T("plan.tunnel.outage", "near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption)}
+	if t.sealed() {
+		list = append(list, change.T("plan.tunnel.sealed"))
+	}
 	for _, router := range plan.Routers {
 		var count [3]int
 		for _, s := range plan.Steps {
@@ -66,6 +71,15 @@ func (t *works) blast(plan change.Plan) []change.Text {
 		}
 	}
 	return list
+}
+
+// sealed tells whether every policy is there and on at both ends, and stays so.
+func (t *works) sealed() bool {
+	return !slices.ContainsFunc(t.ends[:], func(e *held) bool {
+		return slices.ContainsFunc(e.policies, func(r schema.Row) bool {
+			return r == nil || isTrue(r, menuPolicy, "disabled") || isTrue(r, menuPolicy, "invalid")
+		})
+	})
 }
 
 // exchange is the mode in which the tunnel will be.
