@@ -24,6 +24,9 @@ func (j *job) finish(ctx context.Context) error {
 }
 
 func (j *job) finished(ctx context.Context) error {
+	if err := j.possible(ctx); err != nil {
+		return err
+	}
 	again := false
 	for _, end := range j.r.Plan.Tunnel.Ends {
 		did, err := j.advance(ctx, end.Router)
@@ -32,7 +35,7 @@ func (j *job) finished(ctx context.Context) error {
 		}
 		again = again || did
 	}
-	if again {
+	if again || j.r.Resumed != "" { // what people decide was not proven by the bot
 		if why, err := j.wait(ctx); err != nil {
 			return err
 		} else if !why.IsZero() {
@@ -87,7 +90,7 @@ func (j *job) advance(ctx context.Context, router string) (again bool, err error
 		if err != nil {
 			return again, err
 		}
-		if row := v.odd(change.DecidedCommit); row != "" {
+		if row := v.odd(change.DecidedCommit, j.r.Resumed != ""); row != "" {
 			return again, j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
 		}
 		if v.isNew() {
@@ -114,7 +117,7 @@ func (j *job) clear(ctx context.Context, router string) error {
 			return err
 		}
 		if v.committed() {
-			if row := v.planned(); row != "" {
+			if row := v.planned(); row != "" && j.r.Resumed == "" {
 				return j.attend(ctx, change.T("apply.attend.altered", "router", router, "row", row))
 			}
 			return j.done(ctx, act)
@@ -153,6 +156,16 @@ func (j *job) wait(ctx context.Context) (change.Text, error) {
 // goBack brings both routers to the old rows, each as soon as it can be reached:
 // one that cannot be has its guard.
 func (j *job) goBack(ctx context.Context) error {
+	if err := j.possible(ctx); err != nil {
+		if errors.Is(err, errDecided) {
+			return nil
+		}
+		return err
+	}
+	if why := j.odd(j.look2(ctx)); !why.IsZero() && ctx.Err() == nil { // before either is touched
+		m, err := j.r.Attend(time.Now(), why)
+		return j.commit(ctx, m, err)
+	}
 	var left []string
 	for _, end := range j.r.Plan.Tunnel.Ends {
 		left = append(left, end.Router)
@@ -202,7 +215,7 @@ func (j *job) back(ctx context.Context, router string) error {
 	if err != nil {
 		return err
 	}
-	if row := v.odd(change.DecidedRevert); row != "" {
+	if row := v.odd(change.DecidedRevert, j.r.Resumed != ""); row != "" {
 		return j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
 	}
 	if !v.isOld() {
@@ -302,7 +315,7 @@ func (j *job) takeBack(ctx context.Context, step change.Step) (removed bool, err
 			return removed, err
 		}
 		switch {
-		case b == absent, b == foreign && !j.past.known[step.ID]:
+		case b == absent, b == foreign && (!j.past.known[step.ID] || j.r.Resumed != ""):
 			if j.past.reverts[step.ID] == "" || j.past.reverts[step.ID] == change.StepDone {
 				return removed, nil
 			}
@@ -335,4 +348,27 @@ func (j *job) reverted(ctx context.Context) error {
 	}
 	m, err := j.r.Revert(time.Now(), outcome)
 	return j.commit(ctx, m, err)
+}
+
+// possible looks at both routers before the first write when people have decided
+// in which direction to go: where rows of that direction are gone, nothing is
+// written and they are asked again.
+func (j *job) possible(ctx context.Context) error {
+	if j.r.Resumed == "" {
+		return nil
+	}
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		v, err := j.view(ctx, end.Router)
+		if err != nil {
+			return err
+		}
+		row := v.odd(j.r.Decided, true)
+		if row == "" && j.r.Decided == change.DecidedCommit && !v.committed() {
+			row = v.unstaged()
+		}
+		if row != "" {
+			return j.attend(ctx, change.T("apply.tunnel.gone", "router", end.Router, "row", row))
+		}
+	}
+	return nil
 }

@@ -17,6 +17,7 @@ type Ledger interface {
 	Commit(ctx context.Context, m change.Move) (change.Receipt, error)
 	Request(ctx context.Context, id string) (change.Request, error)
 	Requests(ctx context.Context, f change.Filter) ([]change.Request, error)
+	RequestByNumber(ctx context.Context, number int64) (change.Request, error)
 	Journal(ctx context.Context, id string) ([]change.Entry, error)
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
 	Changed() (<-chan struct{}, func())

@@ -47,14 +47,22 @@ func (j *job) run(ctx context.Context) error {
 		if ready, err := j.prepare(ctx); !ready || err != nil {
 			return err
 		}
-		if j.r.Plan.Phased() {
-			return j.phased(ctx)
-		}
-		return j.steps(ctx, nil)
+		return j.carry(ctx, nil)
 	case change.Applying:
 		return j.recover(ctx)
 	}
 	return nil // it ended while the lock was awaited
+}
+
+// carry does what the plan says, in the way of its kind.
+func (j *job) carry(ctx context.Context, journal []change.Entry) error {
+	switch {
+	case j.r.Plan.Intent.Resume != 0:
+		return j.resume(ctx)
+	case j.r.Plan.Phased():
+		return j.phased(ctx)
+	}
+	return j.steps(ctx, journal)
 }
 
 // commit writes m, made from j.r by a transition, and takes over the request as
@@ -114,7 +122,7 @@ func (j *job) untangle(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading locks: %w", err)
 		}
-		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() })
+		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && r.Number != j.r.Plan.Intent.Resume })
 		if i < 0 {
 			return nil
 		}

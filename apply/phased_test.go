@@ -20,7 +20,7 @@ func play(t *testing.T, nat schema.Row, f func(w *world)) {
 		w := newWorld(t, rossim.Switches{}, nat)
 		defer w.close()
 		if !w.up() {
-			t.Fatal("the tunnel is not up to begin with")
+			w.Fatal("the tunnel is not up to begin with")
 		}
 		f(w)
 	})
@@ -64,19 +64,19 @@ func TestEngine_Tunnel(t *testing.T) {
 				l := &life{}
 				w.start(l)
 				r := w.wait(id, 5*time.Minute)
-				t.Logf("%s took %v, %d deeds", verb, time.Since(begun), len(l.deeds))
+				w.Logf("%s took %v, %d deeds", verb, time.Since(begun), len(l.deeds))
 				if time.Since(begun) > 5*time.Second {
-					t.Errorf("took %v", time.Since(begun))
+					w.Errorf("took %v", time.Since(begun))
 				}
 				if verb == "rekey" {
 					if r.State != change.Committed || !w.up() || w.kindOf("gw-hq") != "old" {
-						t.Errorf("%s %v, rows %s", r.State, r.Outcome, w.kindOf("gw-hq"))
+						w.Errorf("%s %v, rows %s", r.State, r.Outcome, w.kindOf("gw-hq"))
 					}
 				} else {
 					w.ended(r, change.Committed)
 				}
 				if got := w.in.Router("gw-hq").Rows("/ip/ipsec/active-peers")[0]["spii"]; got == cookies {
-					t.Error("phase 1 is the old one")
+					w.Error("phase 1 is the old one")
 				}
 				var phases []string
 				for _, e := range w.ledger.events {
@@ -84,7 +84,7 @@ func TestEngine_Tunnel(t *testing.T) {
 						phases = append(phases, e.Facts["phase"])
 					}
 				}
-				t.Log(phases)
+				w.Log(phases)
 			})
 		})
 	}
@@ -106,14 +106,14 @@ func TestEngine_Tunnel_Wrong(t *testing.T) {
 			play(t, everything(), func(w *world) {
 				if name == "line" {
 					if err := w.in.Block("gw-hq", "gw-fengshan", rossim.ESP); err != nil {
-						t.Fatal(err)
+						w.Fatal(err)
 					}
 				}
 				id := w.plan("redo", vpn.PlanRedo, edit)
 				w.start(&life{})
 				r := w.wait(id, 10*time.Minute)
 				w.ended(r, change.Reverted)
-				t.Log(r.Outcome)
+				w.Log(r.Outcome)
 			})
 		})
 	}

@@ -123,6 +123,9 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if why := j.odd(b); !why.IsZero() {
+			return j.attend(ctx, why) // with the guards in place
+		}
 		if why, over := j.hopeless(b, at, begun); over {
 			return j.revert(ctx, why)
 		}
@@ -161,6 +164,19 @@ func (j *job) see2(ctx context.Context) error {
 	return j.see(ctx)
 }
 
+// odd tells of a row that somebody else has changed, on a router that answers.
+func (j *job) odd(b both) change.Text {
+	for i, v := range b.views {
+		if b.errs[i] != nil {
+			continue
+		}
+		if row := v.odd(j.r.Decided, j.r.Resumed != ""); row != "" {
+			return change.T("apply.tunnel.odd", "router", v.router, "row", row)
+		}
+	}
+	return change.Text{}
+}
+
 // hopeless tells that a router is not on the new rows although its script has had
 // its time: it refused, or a guard was faster.
 func (j *job) hopeless(b both, at, begun time.Time) (change.Text, bool) {
@@ -168,9 +184,6 @@ func (j *job) hopeless(b both, at, begun time.Time) (change.Text, bool) {
 	for i, v := range b.views {
 		if b.errs[i] != nil {
 			continue
-		}
-		if row := v.odd(change.Undecided); row != "" {
-			return change.T("apply.tunnel.odd", "router", v.router, "row", row), true
 		}
 		if late && !v.isNew() {
 			return change.T("apply.tunnel.cutover", "router", v.router), true

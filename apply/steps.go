@@ -23,10 +23,7 @@ func (j *job) recover(ctx context.Context) error {
 	if err := j.commit(ctx, m, err); err != nil {
 		return err
 	}
-	if j.r.Plan.Phased() {
-		return j.phased(ctx)
-	}
-	return j.steps(ctx, journal)
+	return j.carry(ctx, journal)
 }
 
 // steps brings every step to its planned row and completes the request. A step

@@ -162,11 +162,12 @@ func (v view) isNew() bool { return v.all(standNew, false, true) }
 func (v view) isOld() bool { return v.all(standOld, true, false) }
 
 // odd names a row that nothing of this change explains, or "". decided tells in
-// which direction rows may be missing.
-func (v view) odd(decided change.Decision) string {
+// which direction rows may be missing. Where people have seen it and decided,
+// values do not matter: they are written over.
+func (v view) odd(decided change.Decision, people bool) string {
 	for _, step := range v.plan.In(change.PhaseCutOver, v.router) {
 		switch is := v.stand(step); {
-		case is == standOdd,
+		case is == standOdd && (!people || len(v.rows(step)) > 1),
 			is == standGone && step.Action == schema.Change,
 			is == standGone && step.Action == schema.Disable && decided != change.DecidedCommit,
 			is == standGone && step.Action == schema.Enable && decided != change.DecidedRevert:
@@ -201,6 +202,16 @@ func (v view) committed() bool {
 
 // staged says what is believed about the row of a staged step.
 func (v view) staged(step change.Step) belief { return believe(step, v.number, v.snap) }
+
+// unstaged names a staged row that is not there, or "".
+func (v view) unstaged() string {
+	for _, step := range v.plan.In(change.PhaseStage, v.router) {
+		if b := v.staged(step); b == absent || b == foreign {
+			return rowName(step)
+		}
+	}
+	return ""
+}
 
 // planned names a staged row that is not as the cut-over leaves it, or "".
 func (v view) planned() string {

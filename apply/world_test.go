@@ -43,7 +43,11 @@ type world struct {
 	estate vpn.Estate
 	tunnel vpn.Tunnel
 	stop   func()
+	inBand bool // the bot reaches gw-fengshan through the tunnel
 }
+
+// cutOff tells whether the bot cannot reach a router now.
+func (w *world) cutOff(router string) bool { return w.inBand && router == "gw-fengshan" && !w.up() }
 
 // What translates on the WAN of both routers: everything, so that the tunnel
 // needs a bypass, or what goes through no tunnel.
@@ -393,6 +397,7 @@ type life struct {
 	end    context.CancelFunc
 	befall map[int]fate // by number of deed, from 1
 	later  time.Duration
+	phase  map[string]func() // called when a phase has begun
 	late   sync.WaitGroup
 }
 
@@ -466,11 +471,17 @@ func (h hands) Snapshot(ctx context.Context, router string, menus ...string) (ch
 	if dead {
 		return change.Snapshot{}, errDead
 	}
+	if h.w.cutOff(router) {
+		return change.Snapshot{}, errors.New("no way there")
+	}
 	return h.w.fleet.Snapshot(ctx, router, menus...)
 }
 
 func (h hands) write(name string, deed func() error) error {
 	return h.l.do(name, true, func() error {
+		if router, _, _ := strings.Cut(name, ":"); h.w.cutOff(router) {
+			return fmt.Errorf("%w: no way there", apply.ErrUnknown)
+		}
 		err := deed()
 		for _, open := range []error{ros.ErrUnknownOutcome, ros.ErrUnreachable, ros.ErrTimeout, ros.ErrClosed} {
 			if errors.Is(err, open) {
@@ -506,6 +517,9 @@ func (h hands) Forget(ctx context.Context, router string, between []change.Selec
 }
 
 func (h hands) Ping(ctx context.Context, router string, probe change.Probe, size, count int) (int, error) {
+	if h.w.cutOff(router) {
+		return 0, errors.New("no way there")
+	}
 	return h.w.fleet.Ping(ctx, router, probe, size, count)
 }
 
@@ -533,7 +547,7 @@ func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error
 	}
 	r.Version = m.Version + 1
 	if r.Number == 0 && r.State == change.Pending {
-		r.Number = 42
+		r.Number = 41 + int64(len(l.requests))
 	}
 	l.requests[r.ID] = r
 	for _, e := range m.Journal {
@@ -569,6 +583,17 @@ func (l *ledger) Requests(_ context.Context, f change.Filter) ([]change.Request,
 	return list, nil
 }
 
+func (l *ledger) RequestByNumber(_ context.Context, number int64) (change.Request, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.requests {
+		if r.Number == number {
+			return r, nil
+		}
+	}
+	return change.Request{}, change.ErrNotFound
+}
+
 func (l *ledger) Journal(_ context.Context, id string) ([]change.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -599,6 +624,9 @@ func (w witness) Commit(ctx context.Context, m change.Move) (change.Receipt, err
 		receipt, err = w.ledger.Commit(ctx, m)
 		return err
 	})
+	if f := w.l.phase[m.Events[0].Facts["phase"]]; f != nil && m.Events[0].Kind == change.EventPhase && err == nil {
+		f()
+	}
 	return receipt, err
 }
 

@@ -15,6 +15,10 @@ type Intent struct {
 	// Release names the request that "resolve N release" unlocks.
 	Release int64  `json:"release,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Resume names the request that needs attention and is to be finished, Towards
+	// the rows on which it is to end.
+	Resume  int64    `json:"resume,omitempty"`
+	Towards Decision `json:"towards,omitempty"`
 }
 
 // Sites returns every site that the intent touches.

@@ -10,8 +10,8 @@ import (
 )
 
 // Decision is how a change in phases will end. It is journaled before the first
-// write that follows from it, and never taken back: whatever dies afterwards, the
-// work goes on in this direction.
+// write that follows from it, and the bot never takes it back: whatever dies
+// afterwards, the work goes on in this direction.
 type Decision string
 
 // The decisions.
@@ -226,20 +226,6 @@ func (r Request) end(now time.Time, d Decision, to State, kind EventKind, outcom
 	m.Destroy = r.Plan.SecretRefs()
 	m.Notices = append(m.Notices, r.outcome())
 	return m, nil
-}
-
-// Resume takes up a change in phases that needs attention, towards its new rows
-// (DecidedCommit) or its old ones (DecidedRevert), on by's approved request. A
-// decision that the bot has taken cannot be turned round: rows of the other
-// direction may be gone.
-func (r Request) Resume(now time.Time, d Decision, by Actor) (Move, error) {
-	if err := r.phased(NeedsAttention); err != nil {
-		return Move{}, err
-	}
-	if d == Undecided || (r.Decided != Undecided && r.Decided != d) {
-		return Move{}, ErrDecided
-	}
-	return r.decide(now, d, EventResumed, by, r.Outcome, nil), nil
 }
 
 // phased is in for requests whose plan has phases.

@@ -99,8 +99,8 @@ func TestRequest_Phases(t *testing.T) {
 	}
 }
 
-// Ensure a person's decision takes up what needs attention, and never turns the
-// bot's own round.
+// Ensure people's decision takes up what needs attention, the bot's own turned
+// round when they want it.
 func TestRequest_Resume(t *testing.T) {
 	r := phasedRequest(t, change.Applying)
 	m, err := r.Attend(start, change.T("odd"))
@@ -116,12 +116,21 @@ func TestRequest_Resume(t *testing.T) {
 		}
 		m, err = got.Attend(start, change.T("odd"))
 		again := must(t, m, err)
-		if _, err := again.Resume(start, d, anna); err != nil {
-			t.Errorf("the same way again: %v", err)
+		plan, err := change.PlanResume(again, d)
+		if err != nil {
+			t.Fatal(err)
 		}
-		other := map[change.Decision]change.Decision{change.DecidedCommit: change.DecidedRevert, change.DecidedRevert: change.DecidedCommit}[d]
-		if _, err := again.Resume(start, other, anna); !errors.Is(err, change.ErrDecided) {
-			t.Errorf("turned round: got %v", err)
+		if plan.Phased() || plan.Intent.Resume != 42 || plan.Intent.Towards != d || len(plan.SecretRefs()) != 0 || plan.Summary.IsZero() {
+			t.Errorf("got %+v", plan)
+		}
+		for _, other := range []change.Decision{change.DecidedCommit, change.DecidedRevert} {
+			m, err := again.Resume(start, other, anna)
+			if got := must(t, m, err); got.Decided != other || got.Resumed != "anna" {
+				t.Errorf("got %q by %q", got.Decided, got.Resumed)
+			}
+		}
+		if _, err := again.Resume(start, change.Undecided, anna); !errors.Is(err, change.ErrDecided) {
+			t.Errorf("no direction: got %v", err)
 		}
 	}
 	if _, err := r.Resume(start, change.DecidedCommit, anna); err == nil {

@@ -88,6 +88,7 @@ type Request struct {
 	Outcome   Text       `json:"outcome,omitzero"`    // why it ended as it did
 	Decided   Decision   `json:"decided,omitempty"`   // how a change in phases will end
 	Cause     Text       `json:"cause,omitzero"`      // why it is put back
+	Resumed   PersonID   `json:"resumed,omitempty"`   // who decided so after it needed attention
 	Moved     *Moved     `json:"moved,omitempty"`     // what made it stale
 }
 

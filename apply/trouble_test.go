@@ -1,0 +1,149 @@
+package apply_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vpnbot/change"
+	"vpnbot/ros/rossim"
+	"vpnbot/ros/schema"
+	"vpnbot/vpn"
+)
+
+var phases = []string{change.PhaseStage, change.PhaseArm, change.PhaseCutOver, change.PhaseProve}
+
+// Ensure what befalls a router or the line in any phase leaves new rows at both
+// ends or old rows at both ends.
+func TestEngine_Tunnel_Trouble(t *testing.T) {
+	const long = 3 * time.Minute
+	troubles := map[string]func(w *world){
+		"far router reboots":  func(w *world) { w.in.Router("gw-fengshan").Reboot() },
+		"near router reboots": func(w *world) { w.in.Router("gw-hq").Reboot() },
+		"far router silent": func(w *world) {
+			w.in.Router("gw-fengshan").SetFaults(rossim.Faults{Hang: true})
+			time.AfterFunc(long, func() { w.in.Router("gw-fengshan").SetFaults(rossim.Faults{}) })
+		},
+		"near router refuses": func(w *world) {
+			w.in.Router("gw-hq").SetFaults(rossim.Faults{Refuse: true})
+			w.in.Router("gw-hq").Drop()
+			time.AfterFunc(long, func() { w.in.Router("gw-hq").SetFaults(rossim.Faults{}) })
+		},
+		"line drops": func(w *world) {
+			for i := range names {
+				_ = w.in.Block(names[i], names[1-i], rossim.IKE)
+				_ = w.in.Block(names[i], names[1-i], rossim.ESP)
+			}
+			time.AfterFunc(long, func() {
+				for i := range names {
+					_ = w.in.Unblock(names[i], names[1-i], rossim.IKE)
+					_ = w.in.Unblock(names[i], names[1-i], rossim.ESP)
+				}
+			})
+		},
+	}
+	for name, strike := range troubles {
+		for _, phase := range append(phases, "decided") {
+			t.Run(name+" in "+phase, func(t *testing.T) {
+				play(t, everything(), func(w *world) {
+					id := w.plan("redo", vpn.PlanRedo, nil)
+					w.start(&life{phase: map[string]func(){phase: func() { strike(w) }}})
+					r := w.wait(id, 30*time.Minute)
+					time.Sleep(5 * time.Minute) // both ends find each other again
+					synctest.Wait()
+					w.sound(r, name+" in "+phase)
+				})
+			})
+		}
+	}
+}
+
+// Ensure a tunnel that the bot itself talks through is changed as any other: both
+// scripts are queued before it goes, and the guard of the end that is out of reach
+// puts the old rows back when it does not come up.
+func TestEngine_Tunnel_InBand(t *testing.T) {
+	inBand := func(p *change.Plan) {
+		p.Tunnel.Delay = 5 * time.Second
+		for i := range p.Tunnel.Ends {
+			p.Tunnel.Ends[i].InBand = p.Tunnel.Ends[i].Router == "gw-fengshan"
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		edit  func(*change.Plan)
+		fates []fate
+		state change.State
+	}{
+		{"up", inBand, []fate{""}, change.Committed},
+		{"in vain", func(p *change.Plan) { inBand(p); spoil(p) }, []fate{""}, change.Reverted},
+		{"death", inBand, []fate{dieBefore, dieAfter, loseBefore, loseAfter, refuse}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			all := deeds(t, "redo", vpn.PlanRedo, everything, nil)
+			for n, deed := range all {
+				if tt.name == "death" && (deed != "gw-fengshan: script cut over" && deed != "gw-hq: script cut over" && deed != "gw-fengshan: script commit") {
+					continue
+				}
+				for _, f := range tt.fates {
+					play(t, everything(), func(w *world) {
+						w.inBand = true
+						id := w.plan("redo", vpn.PlanRedo, tt.edit)
+						w.start(&life{befall: map[int]fate{n + 1: f}})
+						r := w.wait(id, 2*time.Minute)
+						if !r.State.Ended() {
+							w.kill()
+							w.start(&life{})
+							r = w.wait(id, 20*time.Minute)
+						}
+						if tt.state != "" && r.State != tt.state {
+							w.Errorf("got %s (%v), want %s", r.State, r.Outcome, tt.state)
+						}
+						w.sound(r, fmt.Sprintf("%s %s", f, deed))
+					})
+				}
+				if tt.name != "death" {
+					break
+				}
+			}
+		})
+	}
+}
+
+// Ensure a row that somebody else changes in the middle is not written over: a
+// person decides, and either decision ends the change.
+func TestEngine_Tunnel_Resolve(t *testing.T) {
+	for towards, want := range map[change.Decision]change.State{change.DecidedCommit: change.Committed, change.DecidedRevert: change.Reverted} {
+		t.Run(string(towards), func(t *testing.T) {
+			play(t, everything(), func(w *world) {
+				id := w.plan("redo", vpn.PlanRedo, nil)
+				w.start(&life{phase: map[string]func(){change.PhaseProve: func() { time.AfterFunc(300*time.Millisecond, w.meddle) }}})
+				r := w.wait(id, 10*time.Minute)
+				if r.State != change.NeedsAttention {
+					w.Fatalf("got %s (%v), want a person's decision", r.State, r.Outcome)
+				}
+				plan, err := change.PlanResume(r, towards)
+				if err != nil {
+					w.Fatal(err)
+				}
+				resolving := w.approve(plan)
+				if got := w.wait(resolving, time.Minute); got.State != change.Applied {
+					w.Errorf("the decision is %s (%v)", got.State, got.Outcome)
+				}
+				w.ended(w.wait(id, 10*time.Minute), want)
+			})
+		})
+	}
+}
+
+// meddle gives a policy of gw-hq another proposal, as somebody in WinBox would.
+func (w *world) meddle() {
+	r := w.in.Router("gw-hq")
+	for _, row := range r.Rows("/ip/ipsec/policy") {
+		if row["dst-address"] == "192.168.88.0/24" {
+			if err := r.Set("/ip/ipsec/policy", row[schema.ID], schema.Row{"proposal": "default"}); err != nil {
+				w.Error(err)
+			}
+		}
+	}
+}

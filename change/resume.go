@@ -1,0 +1,52 @@
+package change
+
+import "time"
+
+// PlanResume computes the plan that finishes r, which needs attention, towards
+// its new rows (DecidedCommit) or its old ones (DecidedRevert). The plan names the
+// steps that bring the routers there, for its approvers; carrying it out has r go
+// on in that direction.
+func PlanResume(r Request, towards Decision) (Plan, error) {
+	if err := r.phased(NeedsAttention); err != nil {
+		return Plan{}, err
+	}
+	if towards == Undecided {
+		return Plan{}, ErrDecided
+	}
+	intent := Intent{
+		Verb: "resolve", Site: r.Plan.Intent.Site, Far: r.Plan.Intent.Far, Tunnel: r.Plan.Tunnel.Name, Resume: r.Number, Towards: towards,
+	}
+	plan := Plan{Intent: intent, Definition: r.Plan.Definition, Routers: r.Plan.Routers, Seen: []Observation{}, State: StateDigest(nil)}
+	for _, end := range r.Plan.Tunnel.Ends {
+		cut := r.Plan.In(PhaseCutOver, end.Router)
+		if towards == DecidedCommit {
+			plan.Steps = append(plan.Steps, append(cut, r.Plan.In(PhaseCommit, end.Router)...)...)
+			continue
+		}
+		for i := len(cut) - 1; i >= 0; i-- {
+			if undo, ok := cut[i].Undo(); ok {
+				plan.Steps = append(plan.Steps, undo)
+			}
+		}
+	}
+	plan.Summary = T("plan.resume.new", "other", r.Number, "tunnel", r.Plan.Tunnel.Name)
+	if towards == DecidedRevert {
+		plan.Summary = T("plan.resume.old", "other", r.Number, "tunnel", r.Plan.Tunnel.Name)
+	}
+	return plan, nil
+}
+
+// Resume takes up a change in phases that needs attention, in the direction that
+// people have decided and approved. It may be the other than the bot's own: what
+// cannot be reached any more needs attention again, with nothing written.
+func (r Request) Resume(now time.Time, d Decision, by Actor) (Move, error) {
+	if err := r.phased(NeedsAttention); err != nil {
+		return Move{}, err
+	}
+	if d == Undecided {
+		return Move{}, ErrDecided
+	}
+	m := r.decide(now, d, EventResumed, by, r.Outcome, nil)
+	m.Request.Resumed = by.Person.ID
+	return m, nil
+}
