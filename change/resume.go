@@ -1,6 +1,9 @@
 package change
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PlanResume computes the plan that finishes r, which needs attention, towards
 // its new rows (DecidedCommit) or its old ones (DecidedRevert). The plan names the
@@ -23,8 +26,8 @@ func PlanResume(r Request, towards Decision) (Plan, error) {
 			plan.Steps = append(plan.Steps, append(cut, r.Plan.In(PhaseCommit, end.Router)...)...)
 			continue
 		}
-		for i := len(cut) - 1; i >= 0; i-- {
-			if undo, ok := cut[i].Undo(); ok {
+		for _, step := range slices.Backward(cut) {
+			if undo, ok := step.Undo(); ok {
 				plan.Steps = append(plan.Steps, undo)
 			}
 		}
