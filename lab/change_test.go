@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -126,20 +127,108 @@ func TestChange(t *testing.T) {
 	} {
 		t.Run(c.verb, func(t *testing.T) {
 			w := newWorld(t)
-			before := w.whole()
-			tr := w.converse()
-			w.slow(tr)
-			r := w.carry(c)
-			tr.wait(20)
-			_, clear := w.end(tr)
-			if r.State != change.Committed {
-				t.Fatalf("the request is %s (%s, %v)", r.State, r.Phase, r.Outcome)
-			}
-			after := w.whole()
-			w.fresh(before, after)
-			if clear > 0 {
+			if clear := w.see(c, change.Committed); clear > 0 {
 				t.Errorf("%d packets have left in clear", clear)
 			}
 		})
 	}
 }
+
+// see carries a change out under traffic, fails unless it ends so, with a tunnel
+// that was negotiated afresh, and returns what left in clear.
+func (w *world) see(c tunnelChange, want change.State) (clear int) {
+	w.Helper()
+	before := w.whole()
+	tr := w.converse()
+	w.slow(tr)
+	r := w.carry(c)
+	tr.wait(20)
+	_, clear = w.end(tr)
+	if r.State != want {
+		w.Fatalf("the request is %s (%s, %v), want %s", r.State, r.Phase, r.Outcome, want)
+	}
+	w.fresh(before, w.whole())
+	return clear
+}
+
+// Ensure the tap sees what leaves in clear: the same change lets packets out when it
+// switches the old policies off and new ones on, instead of pointing the old ones
+// at the new peer.
+func TestChange_Leaks(t *testing.T) {
+	w := newWorld(t)
+	if clear := w.see(tunnelChange{verb: "redo", plan: vpn.PlanRedo, edit: replaced}, change.Committed); clear == 0 {
+		t.Error("nothing has left in clear, so nothing that was seen means anything")
+	}
+}
+
+// replaced gives a plan new policies in place of those that it points elsewhere.
+func replaced(p *change.Plan) {
+	var stage, first, cut, last, commit []change.Step
+	for _, s := range p.Steps {
+		switch {
+		case s.Menu == "/ip/ipsec/policy" && s.Phase == change.PhaseCutOver && s.Action == schema.Change:
+			added, on, off, gone := s, s, s, s
+			row := schema.Row{"action": "encrypt", "tunnel": "true", "disabled": "true"}
+			maps.Copy(row, s.Match)
+			maps.Copy(row, s.After)
+			added.Phase, added.Action, added.Class, added.Before, added.After = change.PhaseStage, schema.Add, change.Twin, nil, row
+			on.Action, on.Class, off.Action, gone.Action, gone.Phase = schema.Enable, change.Twin, schema.Disable, schema.Remove, change.PhaseCommit
+			for _, step := range []*change.Step{&added, &on, &off, &gone} {
+				step.Match = s.Match.Clone()
+				step.Match["peer"] = s.After["peer"]
+			}
+			off.Match["peer"], gone.Match["peer"] = s.Before["peer"], s.Before["peer"]
+			on.Before, on.After, off.Before, off.After, gone.After = nil, nil, nil, nil, nil
+			gone.Before = gone.Match
+			stage, first, last, commit = append(stage, added), append(first, off), append(last, on), append([]change.Step{gone}, commit...)
+		case s.Phase == change.PhaseStage:
+			stage = append(stage, s)
+		case s.Phase == change.PhaseCutOver:
+			cut = append(cut, s)
+		default:
+			commit = append(commit, s)
+		}
+	}
+	p.Steps = slices.Concat(stage, first, cut, last, commit)
+	for i := range p.Steps {
+		p.Steps[i].ID = i + 1
+	}
+}
+
+// Ensure a change that the daemons refuse is put back, that the tunnel of before
+// comes up again, and that nothing leaves in clear meanwhile.
+func TestChange_Wrong(t *testing.T) {
+	add := func(p *change.Plan, menu string) *change.Step {
+		return &p.Steps[slices.IndexFunc(p.Steps, func(s change.Step) bool { return s.Menu == menu && s.Action == schema.Add })]
+	}
+	for attr, c := range map[string]tunnelChange{
+		"secret": {verb: "rotate psk", plan: vpn.PlanRotatePSK, edit: func(*change.Plan) {}},
+		"dh-group": {verb: "redo", plan: vpn.PlanRedo, edit: func(p *change.Plan) {
+			add(p, "/ip/ipsec/profile").After["dh-group"] = "modp1536"
+		}},
+		"pfs-group": {verb: "redo", plan: vpn.PlanRedo, edit: func(p *change.Plan) {
+			add(p, "/ip/ipsec/proposal").After["pfs-group"] = "modp1536"
+		}},
+	} {
+		t.Run(attr, func(t *testing.T) {
+			w := newWorld(t)
+			if attr == "secret" {
+				w.wrong["gw-fengshan"] = "a key that one end is given"
+			}
+			edit := c.edit
+			c.edit = func(p *change.Plan) {
+				p.Tunnel.Patience = patience
+				edit(p)
+			}
+			if clear := w.see(c, change.Reverted); clear > 0 {
+				t.Errorf("%d packets have left in clear", clear)
+			}
+			if !slices.Contains(w.refused(), attr) {
+				t.Errorf("the daemons refused for %q, want %s", w.refused(), attr)
+			}
+		})
+	}
+}
+
+// patience is how long the tests wait for what will not come up.
+const patience = 4 * time.Second

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -20,6 +19,8 @@ import (
 	"vpnbot/ros"
 	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
+	"vpnbot/store"
+	"vpnbot/store/storetest"
 	"vpnbot/vpn"
 )
 
@@ -29,12 +30,14 @@ import (
 type world struct {
 	*testing.T
 	live   *lab.Live
+	judge  *witness
 	in     *rossim.Internet
 	fleet  *ros.Fleet
 	estate vpn.Estate
 	tunnel vpn.Tunnel
-	ledger *ledger
-	keys   map[string]string // by router, what the sealed key is when it is written there
+	ledger *store.Store
+	key    secret.Key
+	wrong  map[string]string // by router, a key that is written there in place of the sealed one
 }
 
 // names are the routers', the one at headquarters first.
@@ -61,13 +64,15 @@ func offices() vpn.Estate {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	l := start(t)
-	w := &world{T: t, estate: offices(), ledger: newLedger(), keys: map[string]string{}}
+	w := &world{T: t, estate: offices(), ledger: storetest.Open(t), wrong: map[string]string{}}
 	var sides [2]lab.Side
 	for i, s := range w.estate.Sites {
 		sides[i] = lab.Side{Router: s.Routers[0], WAN: s.WANs[0].Address, LANs: s.LAN}
-		w.keys[s.Routers[0]] = "a key that both ends are given now"
 	}
 	var err error
+	if w.key, err = secret.NewKey(make([]byte, secret.KeySize)); err != nil {
+		t.Fatal(err)
+	}
 	if w.live, err = l.Live(t.Context(), sides); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +80,8 @@ func newWorld(t *testing.T) *world {
 		{Site: "hq", Probes: []netip.Addr{netip.MustParseAddr("192.168.77.1"), netip.MustParseAddr("192.168.78.1")}},
 		{Site: "fengshan", Probes: []netip.Addr{netip.MustParseAddr("192.168.88.1")}},
 	}}.WithDefaults(w.estate)
-	if w.in, err = rossim.NewInternet(rossim.InternetOptions{Negotiator: w.live, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}); err != nil {
+	w.judge = &witness{Live: w.live}
+	if w.in, err = rossim.NewInternet(rossim.InternetOptions{Negotiator: w.judge, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -94,6 +100,30 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.fleet.Close)
 	w.comes("established")
 	return w
+}
+
+// witness remembers what the daemons came to.
+type witness struct {
+	*lab.Live
+	mu     sync.Mutex
+	faults []string // the attributes, in order
+}
+
+func (w *witness) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, error) {
+	out, err := w.Live.Negotiate(ctx, a)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range out.Faults {
+		w.faults = append(w.faults, f.Attr)
+	}
+	return out, err
+}
+
+// refused returns for what the daemons refused so far.
+func (w *world) refused() []string {
+	w.judge.mu.Lock()
+	defer w.judge.mu.Unlock()
+	return slices.Clone(w.judge.faults)
 }
 
 // router makes one end as somebody made it by hand, and returns the address of
@@ -188,7 +218,11 @@ func (w *world) carry(c tunnelChange) change.Request {
 	}
 	olga := change.Actor{Person: change.Person{ID: "olga", Name: "olga", Role: change.Operator}}
 	anna := change.Actor{Person: change.Person{ID: "anna", Name: "anna", Role: change.Approver}}
-	m, err := change.NewDraft(time.Now(), c.verb, plan, olga, change.Rule{Approvals: 1}, nil)
+	var sealed []secret.Sealed
+	if len(plan.SecretRefs()) > 0 {
+		sealed = append(sealed, w.key.Seal("psk", secret.New("a key that both ends are given now")))
+	}
+	m, err := change.NewDraft(time.Now(), c.verb, plan, olga, change.Rule{Approvals: 1}, sealed)
 	r := w.commit(m, err)
 	m, err = r.Submit(time.Now(), olga)
 	r = w.commit(m, err)
@@ -245,16 +279,26 @@ type hands struct {
 	w *world
 }
 
-// Open returns the key that is written to a router: a vault for each router, so
-// that a test can have two that differ.
-type vault string
+// vault opens the sealed key, or hands out a wrong one on the way to a router.
+type vault struct {
+	*world
+	router string
+}
 
-func (v vault) Open(context.Context, secret.Ref) (secret.Secret, error) {
-	return secret.New(string(v)), nil
+// Open returns the secret that ref names.
+func (v vault) Open(ctx context.Context, ref secret.Ref) (secret.Secret, error) {
+	if wrong, ok := v.wrong[v.router]; ok {
+		return secret.New(wrong), nil
+	}
+	sealed, err := v.ledger.Sealed(ctx, ref)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	return v.key.Open(sealed)
 }
 
 func (h hands) Execute(ctx context.Context, router string, request int64, step change.Step) error {
-	return unsure(h.Fleet.Execute(ctx, router, request, step, vault(h.w.keys[router])))
+	return unsure(h.Fleet.Execute(ctx, router, request, step, vault{h.w, router}))
 }
 
 func (h hands) AddGuard(ctx context.Context, router string, request int64, plan change.Plan) error {
@@ -290,72 +334,4 @@ type directory struct{}
 
 func (directory) Person(id change.PersonID) (change.Person, bool) {
 	return change.Person{ID: id, Name: string(id), Role: change.Approver}, true
-}
-
-// ledger is one in memory.
-type ledger struct {
-	mu       sync.Mutex
-	requests map[string]change.Request
-	journal  map[string][]change.Entry
-	changed  chan struct{}
-}
-
-func newLedger() *ledger {
-	return &ledger{requests: map[string]change.Request{}, journal: map[string][]change.Entry{}, changed: make(chan struct{}, 1)}
-}
-
-func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := *m.Request
-	if l.requests[r.ID].Version != m.Version {
-		return change.Receipt{}, change.ErrConflict
-	}
-	r.Version = m.Version + 1
-	if r.Number == 0 && r.State == change.Pending {
-		r.Number = 42
-	}
-	l.requests[r.ID] = r
-	for _, e := range m.Journal {
-		l.journal[e.Request] = append(l.journal[e.Request], e)
-	}
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-	return change.Receipt{Request: &r}, nil
-}
-
-func (l *ledger) Request(_ context.Context, id string) (change.Request, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r, ok := l.requests[id]
-	if !ok {
-		return r, change.ErrNotFound
-	}
-	return r, nil
-}
-
-func (l *ledger) Requests(_ context.Context, f change.Filter) ([]change.Request, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var list []change.Request
-	for _, id := range slices.Sorted(maps.Keys(l.requests)) {
-		if r := l.requests[id]; len(f.States) == 0 || slices.Contains(f.States, r.State) {
-			list = append(list, r)
-		}
-	}
-	return list, nil
-}
-
-func (l *ledger) Journal(_ context.Context, id string) ([]change.Entry, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.journal[id]), nil
-}
-
-func (l *ledger) Changed() (<-chan struct{}, func()) { return l.changed, func() {} }
-
-func (l *ledger) Definition(context.Context, string, string) (change.Definition, error) {
-	return change.Definition{}, change.ErrNotFound
 }
