@@ -57,6 +57,8 @@ func (p *scene) atRouter(neg bool, args []string) {
 		p.strike(o, rest[0])
 	case "next":
 		p.trap(r, rest)
+	case "at":
+		p.atScript(o, rest)
 	case "meddles":
 		p.need(rest, 3, "router SITE meddles MENU NAME K=V…")
 		row := p.pairs(rest[2:])
@@ -191,14 +193,15 @@ func (p *scene) checkpoint(_ bool, args []string) {
 }
 
 func (p *scene) bot(_ bool, args []string) {
-	p.need(args, 1, "bot stops|starts")
+	p.need(args, 1, "bot stops|starts|starts-unchecked")
+	p.unchecked = args[0] == "starts-unchecked"
 	switch {
 	case args[0] == "stops":
 		p.stopBot()
 	case args[0] == "starts" && p.away:
 		p.boot(nil)
 		p.running = true
-	case args[0] == "starts":
+	case args[0] == "starts", p.unchecked:
 		p.start(nil)
 		p.running = true
 	default:

@@ -51,6 +51,7 @@ import (
 //	router SITE next FAULT              at the next write: refused [TEXT], lost-before, lost-after,
 //	                                    hang-before, hang-after, reboot-before, reboot-after
 //	router SITE meddles MENU NAME K=V…  somebody sets a row right after the next write
+//	router SITE at SCRIPT before|after FAULT  around one that a tunnel's change hands it: arm, cut-over, commit
 //	line SITE SITE EVENT                cut, mended, answers-lost (what the second sends), answers-back,
 //	                                    quiet (nobody talks through the tunnel any more)
 //	slack fails METHOD CODE, slack loses METHOD   definite and unknown failure of the next call
@@ -58,7 +59,8 @@ import (
 //	slack repeats                       delivers the last click, form or command again
 //	slack forges WHO ACTION VALUE       a button that the bot never made
 //	slack forges-form WHO ACTION VALUE  likewise a form; "{id 1}" and "{digest 1}" are request 1's
-//	bot stops, bot starts
+//	bot stops, bot starts, bot starts-unchecked (plans that are foreseen to fail come to be)
+//	definition TUNNEL waits|calls       both its ends wait for the other, or call
 //	config OLD NEW                      edits vpnbot.yaml; \n is a new line
 //	terminal ARGS…                      runs "bot ARGS"; out TEXT… looks at what it printed
 //	trail has [COUNT] KIND [K=V…]       events; K is by, request, from, to, site or a fact
@@ -147,6 +149,7 @@ func (p *scene) verbs() map[string]verb {
 	list := map[string]func(neg bool, args []string){
 		"time": p.pass, "line": p.line, "request": p.request, "router": p.atRouter, "slack": p.atSlack, "bot": p.bot, "config": p.config,
 		"terminal": p.terminal, "out": p.out, "trail": p.trailHas, "ledger": p.ledger, "checkpoint": p.checkpoint,
+		"definition": p.definition,
 	}
 	for who, id := range cast() {
 		list[who] = func(neg bool, args []string) { p.person(id, neg, args) }

@@ -122,6 +122,8 @@ type world struct {
 	sys  *system
 	stop func()
 	over bool // ended
+	// unchecked lets plans come to be that are foreseen to fail.
+	unchecked bool
 }
 
 func newWorld(t *testing.T) *world { return newWorldOn(t, &cable{}) }
@@ -171,7 +173,7 @@ func (w *world) boot(around func(written bool)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := newSystem(ctx, cfg, options{
 		dialSlack: w.dial, dialRouter: w.dial, log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		ledger: store.Options{NoSync: true, Around: around},
+		ledger: store.Options{NoSync: true, Around: around}, unchecked: w.unchecked,
 	})
 	if err != nil {
 		cancel()
