@@ -16,8 +16,13 @@ import (
 // play runs f in a world of its own.
 func play(t *testing.T, nat schema.Row, f func(w *world)) {
 	t.Helper()
+	playWith(t, rossim.Switches{}, nat, f)
+}
+
+func playWith(t *testing.T, sw rossim.Switches, nat schema.Row, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, rossim.Switches{}, nat)
+		w := newWorld(t, sw, nat)
 		defer w.close()
 		if !w.up() {
 			w.Fatal("the tunnel is not up to begin with")

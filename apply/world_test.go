@@ -100,13 +100,19 @@ func newWorld(t *testing.T, sw rossim.Switches, nat schema.Row) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.settle()
+	w.ledger = newLedger()
+	return w
+}
+
+// settle lets the routers find each other and remembers what they hold.
+func (w *world) settle() {
+	w.Helper()
 	time.Sleep(20 * time.Second)
 	synctest.Wait()
 	for _, name := range names {
 		w.before[name] = w.rows(name)
 	}
-	w.ledger = newLedger()
-	return w
 }
 
 // router makes one end as somebody made it by hand, and other things beside it.
