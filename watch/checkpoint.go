@@ -48,7 +48,7 @@ func (w *Watch) due(ctx context.Context, now time.Time, last change.Checkpoint) 
 		return true, nil
 	}
 	ends, err := w.o.Ledger.Events(ctx, change.EventFilter{After: last.Size, Limit: 1, Kinds: []change.EventKind{
-		change.EventApplied, change.EventProven, change.EventReverted, change.EventAttention, change.EventReleased,
+		change.EventApplied, change.EventProven, change.EventCommitted, change.EventReverted, change.EventAttention, change.EventReleased,
 	}})
 	if err != nil {
 		return false, fmt.Errorf("reading the trail: %w", err)

@@ -147,6 +147,16 @@ func TestWatch_CheckpointEveryEnd(t *testing.T) {
 		if got := w.count(change.EventCheckpoint) - first; w.count(change.EventProven) != 1 || got != 3 {
 			t.Errorf("got %d checkpoints after a proof, want 3", got)
 		}
+		for i, kind := range []change.EventKind{change.EventCommitted, change.EventReverted} {
+			e := change.Event{At: time.Now(), Kind: kind, Actor: change.SystemPerson}
+			if _, err := w.ledger.Commit(t.Context(), change.Move{Events: []change.Event{e}}); err != nil {
+				t.Fatal(err)
+			}
+			pass(3 * time.Minute)
+			if got := w.count(change.EventCheckpoint) - first; got != 4+i {
+				t.Errorf("got %d checkpoints after %s, want %d", got, kind, 4+i)
+			}
+		}
 	})
 }
 
