@@ -1,6 +1,9 @@
 package vpn_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -40,6 +43,46 @@ func TestPlans_Scripts(t *testing.T) {
 						t.Fatalf("%v in\n%s", err, text)
 					}
 				}
+			}
+		}
+	})
+}
+
+// Ensure rows with anything in them give a plan or a refusal, never a panic, and
+// that a plan can be stored and read again unchanged.
+func TestPlans_Garbled(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawWorld(t)
+		for range rapid.IntRange(1, 4).Draw(t, "garbled") {
+			menus := in.Snapshots[rapid.IntRange(0, 1).Draw(t, "router")].Menus
+			rows := menus[rapid.SampledFrom([]string{peerMenu, policyMenu, identityMenu, profileMenu, proposalMenu, natMenu, "/ip/address"}).Draw(t, "menu")]
+			if len(rows) == 0 {
+				continue
+			}
+			row := rapid.SampledFrom(rows).Draw(t, "row")
+			name := rapid.SampledFrom(row.Names()).Draw(t, "attribute")
+			row[name] = rapid.OneOf(rapid.StringMatching(`[0-9a-f.:/,-]{0,12}`), rapid.String(), rapid.Just("\xbb\xf1")).Draw(t, "value")
+		}
+		for _, planner := range []func(vpn.TunnelChange) (change.Plan, error){vpn.PlanRedo, vpn.PlanRotatePSK, vpn.PlanRekey} {
+			plan, err := planner(in)
+			if err != nil {
+				if _, ok := errors.AsType[*vpn.Refusal](err); !ok {
+					t.Fatal(err)
+				}
+				continue
+			}
+			stored, err := json.Marshal(plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var read change.Plan
+			if err := json.Unmarshal(stored, &read); err != nil || !bytes.Equal(canonicalOf(t, plan), canonicalOf(t, read)) {
+				t.Fatalf("read back differently: %v", err)
+			}
+		}
+		if _, err := vpn.HeldTunnel(in); err != nil {
+			if _, ok := errors.AsType[*vpn.Refusal](err); !ok {
+				t.Fatal(err)
 			}
 		}
 	})
