@@ -20,6 +20,9 @@ import (
 type people struct {
 	*demo
 	account  string
+	line     string   // what olive types
+	form     string   // what the form of the approver says
+	ends     []string // how the change of a tunnel ends; none: the account of mei is made
 	patience time.Duration
 	tried    map[string]attempt
 	pressed  map[string]bool // previews, in any life of the bot
@@ -45,7 +48,7 @@ type wish struct {
 
 func newPeople(d *demo, account string, patience time.Duration) *people {
 	return &people{
-		demo: d, account: account, patience: patience,
+		demo: d, account: account, form: account, line: "/vpn adduser " + account + " --for @mei --site hq", patience: patience,
 		tried: map[string]attempt{}, pressed: map[string]bool{}, heard: map[string]bool{},
 	}
 }
@@ -126,7 +129,7 @@ func (p *people) owner() []wish {
 	p.over = p.over || slices.ContainsFunc(p.slack.Messages(mei, p.slack.Direct(mei)), func(m slacksim.Message) bool {
 		return mentions(m, p.account) && strings.Contains(m.Plain(), "時限已過")
 	})
-	if p.over {
+	if p.over || len(p.ends) > 0 {
 		return nil
 	}
 	var all []wish
@@ -164,7 +167,7 @@ func (p *people) approver() []wish {
 	const ann = "U0ANN"
 	if views := p.slack.Views(ann); len(views) > 0 {
 		v := views[len(views)-1]
-		if what := "send " + v.ID; strings.Contains(v.Plain(), p.account) && !p.given(what, 2) && !p.heard["send"] {
+		if what := "send " + v.ID; strings.Contains(v.Plain(), p.form) && !p.given(what, 2) && !p.heard["send"] {
 			return []wish{{what, func(ctx context.Context) error { return p.slack.Submit(ctx, ann, v.ID, nil) }}}
 		}
 		if what := "watch " + v.ID; !p.given(what, 1) {
@@ -187,7 +190,7 @@ func (p *people) approver() []wish {
 func (p *people) operator() []wish {
 	const olive = "U0OLIVE"
 	underway := slices.ContainsFunc(p.cards(), func(state string) bool {
-		return slices.Contains([]string{"待核准", "已核准", "套用中", "已套用未驗證", "已驗證", "需人工處理"}, state)
+		return slices.Contains([]string{"待核准", "已核准", "套用中", "已套用未驗證", "已驗證", "需人工處理"}, state) || slices.Contains(p.ends, state)
 	})
 	if p.heard["submit"] {
 		return nil
@@ -205,7 +208,7 @@ func (p *people) operator() []wish {
 		return nil
 	}
 	return []wish{{"ask", func(ctx context.Context) error {
-		return p.slack.Command(ctx, olive, "C0VPNOPS", "/vpn adduser "+p.account+" --for @mei --site hq")
+		return p.slack.Command(ctx, olive, "C0VPNOPS", p.line)
 	}}}
 }
 
@@ -258,6 +261,9 @@ func (p *people) done() bool {
 		return slices.Contains([]string{"待核准", "已核准", "套用中"}, state)
 	}) {
 		return false
+	}
+	if len(p.ends) > 0 {
+		return slices.ContainsFunc(cards, func(state string) bool { return slices.Contains(p.ends, state) })
 	}
 	return slices.Contains(cards, "已驗證") || p.over && slices.Contains(cards, "已套用未驗證")
 }
