@@ -112,22 +112,34 @@ func (t *Talk) Sent() int { return int(t.count.Load()) }
 // Hang ends a Talk, after a moment for the last answers, and says what was lost.
 func (t *Talk) Hang() Silence {
 	close(t.stop)
+	ended := time.Now()
 	time.Sleep(200 * time.Millisecond)
 	_ = t.conn.Close() // what was heard is heard
 	t.wg.Wait()
+	return t.silence(ended)
+}
+
+// silence counts what was lost until a time.
+func (t *Talk) silence(ended time.Time) Silence {
 	s := Silence{Sent: len(t.sent)}
 	var since time.Time
-	for i, at := range t.sent {
-		if !t.answered[i] {
-			s.Lost++
-			if since.IsZero() {
-				since = at
-			}
-		}
-		if last := i == len(t.sent)-1; !since.IsZero() && (t.answered[i] || last) {
+	over := func(at time.Time) {
+		if !since.IsZero() {
 			s.Longest = max(s.Longest, at.Sub(since))
-			since = time.Time{}
+		}
+		since = time.Time{}
+	}
+	for i, at := range t.sent {
+		switch {
+		case t.answered[i]:
+			over(at)
+		case since.IsZero():
+			since = at
+			fallthrough
+		default:
+			s.Lost++
 		}
 	}
+	over(ended)
 	return s
 }
