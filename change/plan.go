@@ -96,7 +96,7 @@ func (p Plan) Empty() bool { return len(p.Steps) == 0 && p.Tunnel == nil }
 // life is how long the plan may wait for approval. A tunnel does not stand still
 // as long as an account does.
 func (p Plan) life() time.Duration {
-	if p.Phased() {
+	if p.Phased() || p.Intent.Tunnel != "" {
 		return TunnelLife
 	}
 	return PendingLife

@@ -149,7 +149,7 @@ func (s *Service) sameSubject(ctx context.Context, intent change.Intent) ([]chan
 	}
 	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) })
 	for _, r := range open {
-		if r.State == change.NeedsAttention {
+		if r.State == change.NeedsAttention && r.Number != intent.Resume {
 			return nil, &ParseError{
 				change.T("refuse.locked", "number", r.Number), change.T("refuse.locked.hint", "number", r.Number),
 			}
@@ -165,7 +165,10 @@ func openStates() []change.State {
 
 // plan computes the plan for intent from what the routers hold now.
 func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
-	if intent.Tunnel != "" {
+	switch {
+	case intent.Resume != 0:
+		return s.planResume(ctx, intent)
+	case intent.Tunnel != "":
 		return s.planTunnel(ctx, intent)
 	}
 	return s.planAccount(ctx, intent)

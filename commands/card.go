@@ -171,7 +171,12 @@ func reasons(r change.Request) []Part {
 	case change.Expired:
 		parts = append(parts, Say(Hint, change.T("card.hint.expired")))
 	case change.NeedsAttention:
-		parts = append(parts, Say(Hint, change.T("card.hint.attention", "number", r.Number)))
+		hint := change.T("card.hint.attention", "number", r.Number)
+		if r.Plan.Phased() {
+			parts = append(parts, Say(Warning, change.T("tunnel.attention", "tunnel", r.Plan.Tunnel.Name)))
+			hint = change.T("tunnel.attention.hint", "number", r.Number)
+		}
+		parts = append(parts, Say(Hint, hint))
 	}
 	return parts
 }

@@ -35,6 +35,9 @@ func heading(r change.Request) change.Text {
 		subject = r.Plan.Intent.Tunnel
 	}
 	title := change.T("title."+r.Plan.Intent.Verb, "subject", subject, "site", r.Plan.Intent.Site)
+	if n := r.Plan.Intent.Resume; n != 0 {
+		title = change.T("title.resume."+string(r.Plan.Intent.Towards), "subject", subject, "other", n)
+	}
 	if r.Number == 0 {
 		return title
 	}

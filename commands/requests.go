@@ -140,22 +140,6 @@ func (s *Service) withdraw(ctx context.Context, c *call, id string) (Reply, erro
 	return Reply{Title: heading(r), Tone: Good, Parts: []Part{Say("", change.T("cancelled.text"))}}, nil
 }
 
-// resolve unlocks what a needs-attention request locks.
-func (s *Service) resolve(ctx context.Context, c *call) (Reply, error) {
-	r, err := s.numbered(ctx, c)
-	if err != nil {
-		return Reply{}, err
-	}
-	reason := c.Args["reason"]
-	r, err = s.move(ctx, c, r.ID, func(r change.Request) (change.Move, error) { return r.Release(c.now, c.Actor, reason) })
-	if err != nil {
-		return Reply{}, err
-	}
-	return Reply{Title: heading(r), Tone: Good, Parts: []Part{
-		Say("", change.T("released.text")), Say(Warning, change.T("released.warning")),
-	}}, nil
-}
-
 // locks lists what is locked, by which request, since when.
 func (s *Service) locks(ctx context.Context, c *call) (Reply, error) {
 	t := &Table{Head: heads("locked", "number", "since")}

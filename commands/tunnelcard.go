@@ -176,8 +176,6 @@ func ending(r change.Request) []Part {
 			Say("", change.T("tunnel.reverted", "tunnel", name)),
 			Say(Hint, change.T("tunnel.reverted.hint", "tunnel", name)),
 		}
-	case change.NeedsAttention:
-		return []Part{Say(Warning, change.T("tunnel.attention", "tunnel", name))}
 	}
 	return nil
 }

@@ -54,11 +54,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return readVerb(folded)
 	case LanguageValue:
 		return readLanguage(strings.ToLower(folded))
-	case ReleaseValue:
-		if f := strings.ToLower(folded); f == "release" || f == "解除" || f == "解除鎖定" {
-			return "release", nil
-		}
-		return "", bad("parse.release")
+	case ResolutionValue:
+		return readResolution(strings.ToLower(folded))
 	case TopicValue:
 		return readTopics(strings.ToLower(folded))
 	case SwitchValue:
@@ -174,6 +171,29 @@ func since(v string, now time.Time, loc *time.Location) time.Time {
 		return time.Time{}
 	}
 	return date
+}
+
+// The ways in which people end what needs their attention.
+const (
+	resolveKeep    = "keep"
+	resolveRestore = "restore"
+	resolveRelease = "release"
+)
+
+func readResolution(v string) (string, *ParseError) {
+	switch v {
+	case resolveKeep, "保留", "完成":
+		return resolveKeep, nil
+	case resolveRestore, "還原", "恢復":
+		return resolveRestore, nil
+	case resolveRelease, "解除", "解除鎖定":
+		return resolveRelease, nil
+	}
+	problem := bad("parse.resolution")
+	if near := vpn.Nearest(v, []string{resolveKeep, resolveRestore, resolveRelease}); near != "" {
+		problem.Hint = change.T("parse.nearest", "near", "/vpn resolve N "+near)
+	}
+	return "", problem
 }
 
 // readTopics takes "ipsec,l2tp", with commas of any kind, and drops what stands

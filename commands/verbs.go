@@ -49,10 +49,10 @@ const (
 	EventValue               // an event kind or the first part of one
 	VerbValue                // a verb of the table
 	LanguageValue
-	ReleaseValue // the word "release"
-	SwitchValue  // a flag without a value
-	TopicValue   // topics of a router's log: ipsec,l2tp
-	PlaceValue   // a site's or a tunnel's name
+	ResolutionValue // keep, restore or release
+	SwitchValue     // a flag without a value
+	TopicValue      // topics of a router's log: ipsec,l2tp
+	PlaceValue      // a site's or a tunnel's name
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -110,9 +110,11 @@ func Verbs() []Verb {
 		{Name: "show", Also: []string{"檢視", "查看"}, Need: change.Viewer, Terminal: true, Slots: []Slot{number}, run: (*Service).show},
 		{Name: "cancel", Also: []string{"撤回", "取消"}, Need: change.Operator, Changing: true, Slots: []Slot{number}, run: (*Service).cancel},
 		{
-			Name: "resolve", Also: []string{"處理"}, Need: change.Approver, Changing: true,
-			Slots: []Slot{number, {Name: "how", Kind: ReleaseValue, Shown: "release"}, {Name: "reason", Kind: TextValue, Shown: "REASON"}},
-			run:   (*Service).resolve,
+			Name: "resolve", Also: []string{"處理"}, Need: change.Operator, Changing: true,
+			Slots: []Slot{
+				number, {Name: "how", Kind: ResolutionValue, Shown: "keep|restore|release"}, {Name: "reason", Kind: TextValue, Shown: "REASON"},
+			},
+			Flags: []Slot{yes}, run: (*Service).resolve,
 		},
 		{Name: "locks", Also: []string{"鎖定"}, Need: change.Viewer, Terminal: true, run: (*Service).locks},
 		{

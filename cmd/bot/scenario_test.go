@@ -51,7 +51,8 @@ import (
 //	router SITE next FAULT              at the next write: refused [TEXT], lost-before, lost-after,
 //	                                    hang-before, hang-after, reboot-before, reboot-after
 //	router SITE meddles MENU NAME K=V…  somebody sets a row right after the next write
-//	router SITE at SCRIPT before|after FAULT  around one that a tunnel's change hands it: arm, cut-over, commit
+//	router SITE at SCRIPT before|after FAULT|removes MENU NAME
+//	                                    around one that a tunnel's change hands it: arm, cut-over, commit
 //	line SITE SITE EVENT                cut, mended, answers-lost (what the second sends), answers-back,
 //	                                    quiet (nobody talks through the tunnel any more)
 //	slack fails METHOD CODE, slack loses METHOD   definite and unknown failure of the next call

@@ -16,7 +16,7 @@ import (
 // atScript has something happen to a router around one of the scripts that a
 // change in phases hands it.
 func (p *scene) atScript(o *office, args []string) {
-	const usage = "router SITE at arm|cut-over|commit before|after FAULT"
+	const usage = "router SITE at arm|cut-over|commit before|after FAULT|removes MENU NAME"
 	p.need(args, 3, usage)
 	nth, ok := map[string]int64{"arm": 1, "cut-over": 2, "commit": 3}[args[0]]
 	if !ok || args[1] != "before" && args[1] != "after" {
@@ -31,7 +31,13 @@ func (p *scene) atScript(o *office, args []string) {
 			scripts.Add(1)
 		}
 		if scripts.Load() == nth && (when == rossim.Before) == (args[1] == "before") {
-			p.strike(o, args[2])
+			if args[2] != "removes" {
+				p.strike(o, args[2])
+				return
+			}
+			if err := o.router.Remove(args[3], args[4]); err != nil {
+				p.t.Error(err)
+			}
 		}
 	}})
 }
