@@ -19,7 +19,7 @@ format:
 test: ## all tests, with the race detector, in random order
 	go test -race -shuffle=on ./...
 
-lab: ## 1,000 generated pairs of routers before two real IKE daemons (root; what is missing it names)
+lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IKE daemons (root; what is missing it names)
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab
 
 kill: ## death of the bot at every commit and router write of adduser, and 20 times kill -9

@@ -8,6 +8,11 @@
 // judgement that is not this module's own; the tests here hold vpn/ike's model
 // against it.
 //
+// A Live goes on from there: it follows two simulated routers write by write, keeps
+// what came up until the simulator says that a router has lost it, and carries
+// packets between the hosts meanwhile. So a change of a tunnel can be played under
+// traffic: a Talk counts pings that are lost, and a Tap what leaves in clear.
+//
 // ESP runs in the daemons themselves, over TUN, because not every kernel has it.
 // A lab needs root, /dev/net/tun and Debian's strongSwan 5.9; Missing tells what
 // is not there. Everything that a lab starts dies with its process.
@@ -46,4 +51,18 @@
 //	who initiates                       as told                           the manual, Peers: passive, responder, any address
 //	several identities of a peer        one connection each               the manual, Identities; only the first is loaded
 //	certificates, XAuth, EAP            not set up here                   CannotTell
+//
+// # What a Live does not judge
+//
+//	what                                here                              followed instead
+//	a policy without SAs                the daemon has none; nft drops    the manual, Policies, level: the simulator's rows say at
+//	                                    what leaves by the WAN            every write which there are
+//	when an end calls, gives up, loses  as told                           the simulator and its Switches
+//	that an end was lost                the daemon tells the other end    the manual does not say; there the simulator has dead
+//	                                    at once                           peer detection, so that its rows may lag behind
+//	cookies, SPIs in rows               the simulator's own numbers       Held shows the daemons'
+//	pings that a router is asked for    the simulator's own answer        Talk and Ping, of hosts behind it, go through the daemons
+//	connections that are tracked        the kernel's, by its own rules    the simulator's table is another
+//	SAs that replace those at the end   not played                        nothing here lasts so long
+//	of their lifetime
 package lab
