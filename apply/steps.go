@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"vpnbot/change"
@@ -193,7 +194,11 @@ func holds(menu schema.Menu, step change.Step, row schema.Row) bool {
 	return true
 }
 
+// rowName names the row of a step for people: what it joins, or its natural key.
 func rowName(step change.Step) string {
+	if src, dst := step.Match["src-address"], step.Match["dst-address"]; src != "" && dst != "" {
+		return src + " → " + dst
+	}
 	menu, _ := schema.Lookup(step.Menu)
-	return menu.KeyOf(step.Match)
+	return strings.Trim(menu.KeyOf(step.Match), "/")
 }

@@ -147,9 +147,9 @@ func (s *Service) sameSubject(ctx context.Context, intent change.Intent) ([]chan
 	if err != nil {
 		return nil, err
 	}
-	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) })
+	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) || r.Number == intent.Resume })
 	for _, r := range open {
-		if r.State == change.NeedsAttention && r.Number != intent.Resume {
+		if r.State == change.NeedsAttention {
 			return nil, &ParseError{
 				change.T("refuse.locked", "number", r.Number), change.T("refuse.locked.hint", "number", r.Number),
 			}

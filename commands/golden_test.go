@@ -22,6 +22,7 @@ var volatile = []struct {
 	as      string
 }{
 	{regexp.MustCompile(`password:[0-9a-f]{8}`), "password:MARK"},
+	{regexp.MustCompile(`psk:[0-9a-f]{8}`), "psk:MARK"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
 	{regexp.MustCompile(`(?m)\b\d+[smh](\d+[sm])*$`), "UPTIME"},

@@ -154,7 +154,7 @@ func (s *Service) locks(ctx context.Context, c *call) (Reply, error) {
 	}
 	for _, r := range stuck {
 		if r.Plan.Intent.Concerns(c.Actor.Person) {
-			t.Rows = append(t.Rows, []change.Text{value(r.Subject()), value(r.Title()), value(stateTime(r))})
+			t.Rows = append(t.Rows, []change.Text{subject(r), value(r.Title()), value(stateTime(r))})
 		}
 	}
 	reply := Reply{Title: change.T("locks.title"), Share: true}

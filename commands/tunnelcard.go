@@ -18,6 +18,14 @@ func siteOf(i change.Intent) change.Text {
 	return value(strings.Join(i.Sites(), " ↔ "))
 }
 
+// subject names what a request locks.
+func subject(r change.Request) change.Text {
+	if name := r.Plan.Intent.Tunnel; name != "" {
+		return change.T("tunnel.named", "tunnel", name)
+	}
+	return value(r.Subject())
+}
+
 // procedure says what is done besides rows when a plan has phases: nobody approves
 // a guard that they were not told of.
 func procedure(r change.Request) []Part {
