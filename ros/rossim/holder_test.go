@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,20 @@ import (
 // keeper calls what it agrees to by number, and notes what it is told.
 type keeper struct {
 	simple
+	mu   sync.Mutex
 	told []string
+}
+
+func (k *keeper) note(what string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.told = append(k.told, what)
+}
+
+func (k *keeper) heard() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.told)
 }
 
 func (k *keeper) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcome, error) {
@@ -33,13 +47,13 @@ func (k *keeper) Negotiate(ctx context.Context, a schema.Attempt) (schema.Outcom
 func (k *keeper) Wrote(_ context.Context, p schema.Party) error {
 	at := slices.IndexFunc(p.Rows["/ip/ipsec/peer"], func(r schema.Row) bool { return r["dynamic"] != "true" })
 	if at >= 0 && p.Rows["/ip/ipsec/peer"][at]["disabled"] == "true" {
-		k.told = append(k.told, fmt.Sprintf("%s: peer off, %d rules", p.Name, len(p.Rows["/ip/firewall/nat"])))
+		k.note(fmt.Sprintf("%s: peer off, %d rules", p.Name, len(p.Rows["/ip/firewall/nat"])))
 	}
 	return nil
 }
 
 func (k *keeper) Lost(_ context.Context, router, ref string) error {
-	k.told = append(k.told, router+" lost "+ref)
+	k.note(router + " lost " + ref)
 	return nil
 }
 
@@ -52,7 +66,11 @@ func TestHolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer in.Close()
+		defer func() {
+			if err := in.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		hq, feng := site(t, "hq", hqWAN, "192.168.77"), site(t, "fengshan", fengWAN, "192.168.88")
 		for _, r := range []*Router{hq, feng} {
 			if err := in.Attach(r, Place{}); err != nil {
@@ -72,8 +90,8 @@ func TestHolder(t *testing.T) {
 		if err := copied.Close(); err != nil {
 			t.Error(err)
 		}
-		if len(k.told) > 0 {
-			t.Errorf("told before anything happened: %v", k.told)
+		if told := k.heard(); len(told) > 0 {
+			t.Errorf("told before anything happened: %v", told)
 		}
 		if err := hq.Set("/ip/ipsec/policy", policy(hq)[".id"], schema.Row{"level": "unique", "src-address": "192.168.77.0/25"}); err != nil {
 			t.Fatal(err)
@@ -83,12 +101,12 @@ func TestHolder(t *testing.T) {
 		}
 		after(time.Second)
 		want := []string{"hq lost 1/0", "fengshan lost 1/0", "hq lost 1", "hq: peer off, 1 rules"}
-		if diff := cmp.Diff(want, k.told); diff != "" {
+		if diff := cmp.Diff(want, k.heard()); diff != "" {
 			t.Error(diff)
 		}
 		after(time.Hour) // dead peer detection ends the other end's
-		if !slices.Contains(k.told, "fengshan lost 1") {
-			t.Errorf("told %v", k.told)
+		if told := k.heard(); !slices.Contains(told, "fengshan lost 1") {
+			t.Errorf("told %v", told)
 		}
 	})
 }
