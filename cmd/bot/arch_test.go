@@ -57,7 +57,7 @@ var libraries = map[string]string{
 	"go.etcd.io/bbolt":              "store",
 	"golang.org/x/mod/sumdb/note":   "change/trail",
 	"golang.org/x/sync":             "chat cmd/bot",
-	"golang.org/x/sys":              "cmd/bot store",
+	"golang.org/x/sys":              "cmd/bot lab store",
 	"golang.org/x/text":             "chat commands commands/text vpn",
 }
 
