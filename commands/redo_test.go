@@ -280,6 +280,20 @@ func TestGolden_Tunnel(t *testing.T) {
 	p.enter(change.PhaseStage)
 	p.enter(change.PhaseProve)
 	card("card, rekey", p.id)
+	p.do(func(r change.Request, now time.Time) (change.Move, error) {
+		return r.Decide(now, change.DecidedCommit, change.Text{}, nil)
+	})
+	p.do(func(r change.Request, now time.Time) (change.Move, error) { return r.Commit(now) })
+	outcome("outcome, rekeyed", p.id)
+	p = w.started("rekey taichung")
+	p.enter(change.PhaseStage)
+	p.enter(change.PhaseProve)
+	p.do(func(r change.Request, now time.Time) (change.Move, error) {
+		return r.Decide(now, change.DecidedRevert, change.T("apply.tunnel.phase1", "router", "gw-hq"), nil)
+	})
+	card("card, rekey fails", p.id)
+	p.do(func(r change.Request, now time.Time) (change.Move, error) { return r.Revert(now, change.Text{}) })
+	outcome("outcome, not rekeyed", p.id)
 
 	p = w.started("rotate psk fengshan")
 	for _, phase := range []string{change.PhaseStage, change.PhaseArm, change.PhaseCutOver} {
@@ -291,7 +305,7 @@ func TestGolden_Tunnel(t *testing.T) {
 	card("card, attention", p.id)
 	outcome("outcome, attention", p.id)
 	f.add("/vpn locks", w.must(w.say("U0OLGA", "locks")))
-	number := r.Number + 3
+	number := r.Number + 4
 	r, err = w.store.Request(ctx, p.id)
 	if err != nil || r.Number != number {
 		t.Fatalf("got #%d, %v, want #%d", r.Number, err, number)

@@ -92,7 +92,10 @@ type way struct {
 // that.
 func (w way) list() []string {
 	list := w.forward()
-	if w.back() {
+	switch {
+	case w.back() && len(w.r.Plan.Steps) == 0:
+		return list[:len(list)-1] // there is nothing to put back
+	case w.back():
 		list[len(list)-1] = change.PhaseRevert
 	}
 	return list
@@ -166,24 +169,27 @@ func ending(r change.Request) []Part {
 		return nil
 	}
 	name := r.Plan.Tunnel.Name
+	bare := len(r.Plan.Steps) == 0
 	switch r.State {
 	case change.Applying:
-		if r.Decided == change.DecidedRevert && !r.Cause.IsZero() {
+		if r.Decided == change.DecidedRevert && !r.Cause.IsZero() && !bare {
 			return []Part{Say(Warning, change.T("tunnel.going_back", "why", r.Cause))}
 		}
 	case change.Committed:
-		return []Part{
-			Say(Good, change.T("tunnel.committed", "tunnel", name)),
-			Say(Hint, change.T("tunnel.committed.hint", "tunnel", name)),
+		said := change.T("tunnel.committed", "tunnel", name)
+		if bare {
+			said = change.T("tunnel.rekeyed", "tunnel", name)
 		}
+		return []Part{Say(Good, said), Say(Hint, change.T("tunnel.committed.hint", "tunnel", name))}
 	case change.Reverted:
 		if r.Decided == change.Undecided {
 			return nil // nothing was written
 		}
-		return []Part{
-			Say("", change.T("tunnel.reverted", "tunnel", name)),
-			Say(Hint, change.T("tunnel.reverted.hint", "tunnel", name)),
+		said := change.T("tunnel.reverted", "tunnel", name)
+		if bare {
+			said = change.T("tunnel.not_rekeyed", "tunnel", name)
 		}
+		return []Part{Say("", said), Say(Hint, change.T("tunnel.reverted.hint", "tunnel", name))}
 	}
 	return nil
 }
