@@ -32,14 +32,19 @@ func deeds(t *testing.T, verb string, make planner, nat func() schema.Row, edit 
 	return l.deeds
 }
 
+// full tells whether every point is tried, as "make kill" does.
+func full() bool { return os.Getenv("VPNBOT_KILL") == "full" }
+
 // tried tells whether point n of all is tried. Each costs a tenth of a second, so
-// only those around scripts and decisions are, and some of the others, unless
-// VPNBOT_POINTS says all.
+// only those around scripts and decisions are, and some of the others.
 func tried(all []string, n int) bool {
-	if os.Getenv("VPNBOT_POINTS") == "all" {
-		return true
-	}
 	near := strings.Contains(all[n], "script c") || strings.Contains(all[n], "decided")
+	switch {
+	case full():
+		return true
+	case sparse:
+		return near && n%2 == 0
+	}
 	return n%17 == 5 || near
 }
 
@@ -94,7 +99,7 @@ func TestEngine_Tunnel_Death(t *testing.T) {
 			}
 			for _, f := range []fate{dieBefore, dieAfter} {
 				for i, away := range []time.Duration{time.Second, 7 * time.Minute} {
-					if os.Getenv("VPNBOT_POINTS") != "all" && (n%2 == i) == (f == dieAfter) {
+					if !full() && (n%2 == i) == (f == dieAfter) {
 						continue // one of the two will do
 					}
 					synctest.Test(t, func(t *testing.T) {
