@@ -182,6 +182,9 @@ func reasons(r change.Request) []Part {
 }
 
 func moved(m change.Moved) change.Text {
+	if m.Router == "" {
+		return change.T("moved.definition", "name", m.Row, "was", m.Was, "is", m.Is)
+	}
 	if m.Field == "" {
 		return change.T("moved.row", "router", m.Router, "menu", m.Menu, "row", rowName(m.Row))
 	}

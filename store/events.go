@@ -138,7 +138,7 @@ func matches(e change.Event, f change.EventFilter) bool {
 	return (f.Since.IsZero() || !e.At.Before(f.Since)) &&
 		(f.Request == 0 || e.Request == f.Request) &&
 		(f.Actor == "" || e.Actor == f.Actor) &&
-		(f.Site == "" || e.Site == f.Site) &&
+		(f.Site == "" || e.Site == f.Site || e.Facts["far-site"] == f.Site) &&
 		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind))
 }
 
