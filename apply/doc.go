@@ -14,6 +14,18 @@
 //	altered   it carries the mark and other values: somebody changed it since
 //	foreign   a row of that name stands there without the mark
 //
+// A change to both ends of a tunnel goes through phases: stage (new rows without
+// effect, one journaled step each), arm (a guard on each router, parsed by the
+// router itself), cut over (one script on each router, the end that is harder to
+// reach first), prove (afresh, from both ends, against what was seen before), then
+// commit or revert. Until it is decided which, going back loses nothing; the
+// decision is journaled before the first write that follows from it, and every
+// restart goes on in its direction. A row that is neither as before nor as planned
+// stops the work: people resume it towards the new rows or the old ones.
+//
+// Nothing is believed of a script but what is read afterwards: it may have been
+// refused, be on its way still, or have been undone by a guard.
+//
 // A restarted bot calls the same code for every request that is "applying": it
 // looks first and continues from what it sees. Locks are held in memory, by
 // router, and begin with the bot; a request that needs attention keeps its

@@ -110,14 +110,17 @@ func isPhase1(row schema.Row, p change.Phase1) bool {
 func (f *Fleet) Forget(ctx context.Context, router string, between []change.Selectors) error {
 	return f.removeRows(ctx, router, menuConnections, func(rows []schema.Row) ([]schema.Row, error) {
 		return slices.DeleteFunc(rows, func(row schema.Row) bool {
-			if !isTrue(row["srcnat"]) && !isTrue(row["fasttrack"]) {
-				return true
-			}
-			source, destination := host(row["src-address"]), host(row["dst-address"])
-			return !slices.ContainsFunc(between, func(s change.Selectors) bool {
-				return s.Source.Contains(source) && s.Destination.Contains(destination)
-			})
+			return !translated(row, between)
 		}), nil
+	})
+}
+
+// translated tells whether a connection between the prefixes was translated or
+// fast-tracked.
+func translated(row schema.Row, between []change.Selectors) bool {
+	source, destination := host(row["src-address"]), host(row["dst-address"])
+	return (isTrue(row["srcnat"]) || isTrue(row["fasttrack"])) && slices.ContainsFunc(between, func(s change.Selectors) bool {
+		return s.Source.Contains(source) && s.Destination.Contains(destination)
 	})
 }
 

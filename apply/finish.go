@@ -1,0 +1,176 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"vpnbot/change"
+	"vpnbot/vpn"
+)
+
+// finish brings both routers to the new rows and removes guards and old rows, the
+// end that is harder to reach first. It was decided so: it is done whatever a
+// guard has put back meanwhile.
+func (j *job) finish(ctx context.Context) error {
+	err := j.finished(ctx)
+	if errors.Is(err, errDecided) {
+		return nil // a person must decide
+	}
+	return err
+}
+
+func (j *job) finished(ctx context.Context) error {
+	if err := j.possible(ctx); err != nil {
+		return err
+	}
+	again := false
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		did, err := j.advance(ctx, end.Router)
+		if err != nil {
+			return err
+		}
+		again = again || did
+	}
+	if again || j.r.Resumed != "" { // what people decide was not proven by the bot
+		if why, err := j.wait(ctx); err != nil {
+			return err
+		} else if !why.IsZero() {
+			return j.attend(ctx, change.T("apply.tunnel.notup", "why", why))
+		}
+	}
+	if len(j.r.Plan.Steps) > 0 {
+		for _, end := range j.r.Plan.Tunnel.Ends {
+			if err := j.clear(ctx, end.Router); err != nil {
+				return err
+			}
+		}
+	}
+	return j.committed(ctx)
+}
+
+// committed ends the change on its new rows; what its key is known by stands in
+// the definition from the same moment.
+func (j *job) committed(ctx context.Context) error {
+	now := time.Now()
+	m, err := j.r.Commit(now)
+	if err != nil {
+		return err
+	}
+	ref := j.r.Plan.Definition
+	def, err := j.e.o.Ledger.Definition(ctx, ref.Kind, ref.Name)
+	if errors.Is(err, change.ErrNotFound) {
+		return j.commit(ctx, m, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("reading definition: %w", err)
+	}
+	next, old, keyed, err := vpn.AfterCommit(now, def, j.r)
+	if err != nil {
+		return err
+	}
+	if keyed {
+		m.Definitions = []change.Definition{next}
+		m.Events[0].Facts["definition"] = strconv.Itoa(next.Version)
+		if old != "" {
+			m.Destroy = append(m.Destroy, old)
+		}
+	}
+	return j.commit(ctx, m, nil)
+}
+
+// advance sees that a router is on the new rows, and orders the cut-over again
+// where a guard was faster. It tells whether it had to.
+func (j *job) advance(ctx context.Context, router string) (again bool, err error) {
+	for range maxWrites {
+		v, err := j.view(ctx, router)
+		if err != nil {
+			return again, err
+		}
+		if row := v.odd(change.DecidedCommit, j.r.Resumed != ""); row != "" {
+			return again, j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
+		}
+		if v.isNew() {
+			return again, nil
+		}
+		again = true
+		if _, _, err := j.script(ctx, change.Act{Name: change.ActCutOver, Router: router}, func(s *change.Script) { s.Again = true }); err != nil {
+			return again, err
+		}
+		if _, err := j.until(ctx, router, view.isNew); err != nil {
+			return again, err
+		}
+	}
+	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+}
+
+// clear removes guard and old rows of a router by its commit script, and reads
+// back that it holds the planned rows and nothing else of this change.
+func (j *job) clear(ctx context.Context, router string) error {
+	act := change.Act{Name: change.ActCommit, Router: router}
+	for range maxWrites {
+		v, err := j.view(ctx, router)
+		if err != nil {
+			return err
+		}
+		if v.committed() {
+			if row := v.planned(); row != "" && j.r.Resumed == "" {
+				return j.attend(ctx, change.T("apply.attend.altered", "router", router, "row", row))
+			}
+			return j.done(ctx, act)
+		}
+		if _, err := j.advance(ctx, router); err != nil {
+			return err
+		}
+		if _, _, err := j.script(ctx, act, nil); err != nil {
+			return err
+		}
+		if _, err := j.until(ctx, router, view.committed); err != nil {
+			return err
+		}
+	}
+	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+}
+
+// wait waits until both ends show the tunnel up, as long as the plan's patience;
+// the text says what is missing then.
+func (j *job) wait(ctx context.Context) (change.Text, error) {
+	wait := quick
+	for end := time.Now().Add(max(j.r.Plan.Tunnel.Patience, 30*time.Second)); ; wait = min(2*wait, calm) {
+		why := j.up(j.look2(ctx))
+		if ctx.Err() != nil {
+			return change.Text{}, ctx.Err()
+		}
+		if why.IsZero() || time.Now().After(end) {
+			return why, nil
+		}
+		if !pause(ctx, wait) {
+			return change.Text{}, ctx.Err()
+		}
+	}
+}
+
+// possible looks at both routers before the first write when people have decided
+// in which direction to go: where rows of that direction are gone, nothing is
+// written and they are asked again.
+func (j *job) possible(ctx context.Context) error {
+	if j.r.Resumed == "" {
+		return nil
+	}
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		v, err := j.view(ctx, end.Router)
+		if err != nil {
+			return err
+		}
+		row := v.odd(j.r.Decided, true)
+		if row == "" && j.r.Decided == change.DecidedCommit && !v.committed() {
+			row = v.unstaged()
+		}
+		if row != "" {
+			return j.attend(ctx, change.T("apply.tunnel.gone", "router", end.Router, "row", row))
+		}
+	}
+	return nil
+}
