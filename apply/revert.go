@@ -205,4 +205,3 @@ func (j *job) reverted(ctx context.Context) error {
 	m, err := j.r.Revert(time.Now(), outcome)
 	return j.commit(ctx, m, err)
 }
-

@@ -392,4 +392,3 @@ var people = map[change.PersonID]change.Person{
 type directory struct{}
 
 func (directory) Person(id change.PersonID) (change.Person, bool) { p, ok := people[id]; return p, ok }
-

@@ -30,7 +30,8 @@ func TestIsPhase1(t *testing.T) {
 	}
 	for _, other := range []schema.Row{
 		row("local-address", "203.0.113.11"), row("remote-address", "198.51.100.21"), row("port", "4500"), row("id", "192.168.88.7"),
-		row("spii", "a1b2c3d4e5f60719"), row("spir", "0000000000000000"), {},
+		row("spii", "a1b2c3d4e5f60719"), row("spir", "0000000000000000"),
+		{},
 	} {
 		if isPhase1(other, p) {
 			t.Errorf("taken for the tunnel's: %v", other)

@@ -309,4 +309,3 @@ func wanted(step change.Step, name string, request int64) string {
 	}
 	return step.After[name]
 }
-
