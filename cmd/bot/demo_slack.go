@@ -34,6 +34,9 @@ func workspace(url string, t slackTokens) slacksim.Options {
 				{Text: "/vpn status 鳳山", Description: "one site, from both ends"},
 				{Text: "/vpn sa fengshan", Description: "the SAs of its tunnel"},
 				{Text: "/vpn logs taichung --topic ipsec", Description: "why a tunnel does not come up"},
+				{Text: "/vpn redo taichung", Description: "make a broken tunnel anew"},
+				{Text: "/vpn rotate psk fengshan", Description: "a new key on both ends"},
+				{Text: "/vpn rekey fengshan", Description: "negotiate afresh"},
 				{Text: "/vpn adduser mei-01 --for @mei --site hq", Description: "a new dial-in account"},
 				{Text: "/vpn users 鳳山", Description: "the accounts of a site"},
 				{Text: "/vpn requests", Description: "what waits"},
@@ -45,6 +48,7 @@ func workspace(url string, t slackTokens) slacksim.Options {
 			{Text: "As the operator, ask for an account and submit the preview.", Try: "/vpn adduser mei-01 --for @mei --site hq", As: "U0OLIVE"},
 			{Text: "Try to approve it as the operator's second account, then approve it as an approver.", As: "U0ANN"},
 			{Text: "Become 王美玲 and open the credentials in her direct messages: some seconds later her computer dials in, and the request is proven.", As: "U0MEI"},
+			{Text: "As the operator, mend the tunnel to 台中, have it approved, and watch the card go through the phases.", Try: "/vpn redo 台中", As: "U0OLIVE"},
 			{Text: "Read what happened.", Try: "/vpn audit", As: "U0ANN"},
 		},
 	}

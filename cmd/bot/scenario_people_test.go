@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,9 @@ func (p *scene) person(user string, neg bool, args []string) {
 		p.types(user, args[1], neg, strings.Join(args[2:], " "))
 	case "answered":
 		p.answered(user, neg, args[1:])
+	case "told":
+		p.need(args, 3, "WHO told N TEXT…")
+		p.expect(neg, func() bool { return strconv.Itoa(len(p.told(user, args[2:]))) == args[1] }, func() string { return p.sight(user) })
 	case "sees":
 		p.expect(neg, func() bool { return len(p.showing(user, args[1:])) > 0 }, func() string { return p.sight(user) })
 	case "presses":
@@ -70,6 +74,11 @@ func (p *scene) messages(user string) []slacksim.Message {
 // showing are the messages that hold each of words.
 func (p *scene) showing(user string, words []string) []slacksim.Message {
 	return slices.DeleteFunc(p.messages(user), func(m slacksim.Message) bool { return !holds(m.Plain(), words) })
+}
+
+// told are the direct messages to a person that hold each of words.
+func (p *scene) told(user string, words []string) []slacksim.Message {
+	return slices.DeleteFunc(p.slack.Messages(user, p.slack.Direct(user)), func(m slacksim.Message) bool { return !holds(m.Plain(), words) })
 }
 
 // sight is what a person sees, for a failure.

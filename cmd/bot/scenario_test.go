@@ -32,6 +32,7 @@ import (
 //	WHO in CHANNEL /vpn …   type it elsewhere
 //	WHO answered TEXT…      gets exactly one answer that only they see, with each TEXT in it
 //	WHO sees TEXT…          one message before their eyes holds each TEXT
+//	WHO told N TEXT…        N direct messages hold each TEXT
 //	WHO presses ACTION TEXT…  presses a button of the newest message that has it and each TEXT
 //	WHO reads TEXT…         the window on top holds each TEXT
 //	WHO submits [FIELD=VALUE…]  sends the window's form
