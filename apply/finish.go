@@ -26,19 +26,20 @@ func (j *job) finished(ctx context.Context) error {
 	if err := j.possible(ctx); err != nil {
 		return err
 	}
-	again := false
+	again := j.r.Resumed != "" // what people decide was not proven by the bot
 	for _, end := range j.r.Plan.Tunnel.Ends {
+		if j.proven {
+			break // just seen; the commit script looks again before it removes anything
+		}
 		did, err := j.advance(ctx, end.Router)
 		if err != nil {
 			return err
 		}
 		again = again || did
 	}
-	if again || j.r.Resumed != "" { // what people decide was not proven by the bot
-		if why, err := j.wait(ctx); err != nil {
+	if again {
+		if err := j.mustUp(ctx); err != nil {
 			return err
-		} else if !why.IsZero() {
-			return j.attend(ctx, change.T("apply.tunnel.notup", "why", why))
 		}
 	}
 	if len(j.r.Plan.Steps) > 0 {
@@ -96,6 +97,9 @@ func (j *job) advance(ctx context.Context, router string) (again bool, err error
 			return again, nil
 		}
 		again = true
+		if err := j.rearm(ctx, v); err != nil {
+			return again, err
+		}
 		if _, _, err := j.script(ctx, change.Act{Name: change.ActCutOver, Router: router}, func(s *change.Script) { s.Again = true }); err != nil {
 			return again, err
 		}
@@ -106,45 +110,97 @@ func (j *job) advance(ctx context.Context, router string) (again bool, err error
 	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
 }
 
+// rearm gives the tunnel the guard's whole time to come up: one that looks while
+// the ends negotiate would take the router back once more. Without a guard, which
+// is as good as it gets where adding one fails, the other end has its own.
+func (j *job) rearm(ctx context.Context, v view) error {
+	if v.guard() == nil {
+		return nil
+	}
+	if err := j.dropGuard(ctx, v.router); err != nil {
+		return err
+	}
+	refusal, _, err := j.act(ctx, change.Act{Name: change.ActGuard, Router: v.router}, func() error {
+		return j.e.o.Tunnels.AddGuard(ctx, v.router, j.r.Number, j.r.Plan)
+	})
+	if err != nil || refusal != nil {
+		return err
+	}
+	if refusal, _, err = j.script(ctx, change.Act{Name: change.ActArm, Router: v.router}, nil); err != nil || refusal != nil {
+		return err
+	}
+	_, err = j.until(ctx, v.router, view.armed, menuScheduler)
+	return err
+}
+
 // clear removes guard and old rows of a router by its commit script, and reads
 // back that it holds the planned rows and nothing else of this change.
 func (j *job) clear(ctx context.Context, router string) error {
 	act := change.Act{Name: change.ActCommit, Router: router}
-	for range maxWrites {
-		v, err := j.view(ctx, router)
-		if err != nil {
-			return err
-		}
-		if v.committed() {
-			if row := v.planned(); row != "" && j.r.Resumed == "" {
-				return j.attend(ctx, change.T("apply.attend.altered", "router", router, "row", row))
+	for try := range maxWrites {
+		if try > 0 || !j.proven {
+			v, err := j.view(ctx, router)
+			if err != nil {
+				return err
 			}
-			return j.done(ctx, act)
-		}
-		if _, err := j.advance(ctx, router); err != nil {
-			return err
+			if v.committed() {
+				return j.cleared(ctx, act, v)
+			}
+			again, err := j.advance(ctx, router)
+			if err == nil && again {
+				err = j.mustUp(ctx) // before the old rows go
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if _, _, err := j.script(ctx, act, nil); err != nil {
 			return err
 		}
-		if _, err := j.until(ctx, router, view.committed); err != nil {
+		var last view
+		done, err := j.until(ctx, router, func(v view) bool { last = v; return v.committed() })
+		if err != nil {
 			return err
+		}
+		if done {
+			return j.cleared(ctx, act, last)
 		}
 	}
 	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
 }
 
+// cleared journals that a router holds the planned rows and none of the old ones.
+func (j *job) cleared(ctx context.Context, act change.Act, v view) error {
+	if row := v.planned(); row != "" && j.r.Resumed == "" {
+		return j.attend(ctx, change.T("apply.attend.altered", "router", v.router, "row", row))
+	}
+	return j.done(ctx, act)
+}
+
+// mustUp asks for a person when the tunnel does not come up on the new rows.
+func (j *job) mustUp(ctx context.Context) error {
+	why, err := j.wait(ctx)
+	if err != nil || why.IsZero() {
+		return err
+	}
+	return j.attend(ctx, change.T("apply.tunnel.notup", "why", why))
+}
+
 // wait waits until both ends show the tunnel up, as long as the plan's patience;
 // the text says what is missing then.
 func (j *job) wait(ctx context.Context) (change.Text, error) {
-	wait := quick
+	wait, kicked := quick, time.Now()
 	for end := time.Now().Add(max(j.r.Plan.Tunnel.Patience, 30*time.Second)); ; wait = min(2*wait, calm) {
-		why := j.up(j.look2(ctx))
+		b := j.look2(ctx)
+		why := j.up(b)
 		if ctx.Err() != nil {
 			return change.Text{}, ctx.Err()
 		}
 		if why.IsZero() || time.Now().After(end) {
 			return why, nil
+		}
+		if err := j.kick(ctx, b, &kicked); err != nil {
+			return change.Text{}, err
 		}
 		if !pause(ctx, wait) {
 			return change.Text{}, ctx.Err()

@@ -23,12 +23,46 @@ func (j *job) stage(ctx context.Context) error {
 			if j.past.steps[step.ID] == change.StepDone {
 				continue
 			}
-			if err := j.put(ctx, step, j.past.steps[step.ID] != ""); err != nil {
+			if err := j.put(ctx, step, j.past.steps[step.ID] != "", nil); err != nil {
 				return err
 			}
 		}
+		if err := j.readBack(ctx, end.Router); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// readBack looks at once at every row that was staged on a router since the last
+// look.
+func (j *job) readBack(ctx context.Context, router string) error {
+	if len(j.unread) == 0 {
+		return nil
+	}
+	v, err := j.view(ctx, router)
+	if err != nil {
+		return err
+	}
+	for _, step := range j.unread {
+		if v.staged(step) != ours {
+			err = j.put(ctx, step, true, nil)
+		} else {
+			err = j.settled(ctx, step)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	j.unread = nil
+	return nil
+}
+
+// settled journals that a staged row was seen as planned.
+func (j *job) settled(ctx context.Context, step change.Step) error {
+	j.past.known[step.ID] = true
+	m, err := j.r.Finish(time.Now(), step)
+	return j.commit(ctx, m, err)
 }
 
 // see journals what both ends show before anything is touched.
@@ -46,11 +80,11 @@ func (j *job) see(ctx context.Context) error {
 	return j.commit(ctx, m, err)
 }
 
-// put writes a staged row until the router is seen to hold it. A router that will
-// not take it, or a row that somebody else made meanwhile, ends the change: so far
-// nothing is lost by going back.
-func (j *job) put(ctx context.Context, step change.Step, written bool) error {
-	var refusal error
+// put writes a staged row. One that the router took is read back with the others;
+// after any other answer the router is looked at and the write repeated. A router
+// that will not take it, or a row that somebody else made meanwhile, ends the
+// change: so far nothing is lost by going back.
+func (j *job) put(ctx context.Context, step change.Step, written bool, refusal error) error {
 	for try := 0; ; try++ {
 		if written {
 			b, err := j.look(ctx, step)
@@ -58,9 +92,7 @@ func (j *job) put(ctx context.Context, step change.Step, written bool) error {
 			case err != nil:
 				return err
 			case b == ours:
-				j.past.known[step.ID] = true
-				m, err := j.r.Finish(time.Now(), step)
-				return j.commit(ctx, m, err)
+				return j.settled(ctx, step)
 			case refusal != nil:
 				return j.revert(ctx, j.refused(step.Router, refusal))
 			case b != absent:
@@ -70,9 +102,14 @@ func (j *job) put(ctx context.Context, step change.Step, written bool) error {
 		if try == maxWrites {
 			return j.revert(ctx, change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
 		}
+		var lost bool
 		var err error
-		if refusal, err = j.write(ctx, step); err != nil {
+		if refusal, lost, err = j.send(ctx, step); err != nil {
 			return err
+		}
+		if refusal == nil && !lost && try == 0 && !written {
+			j.unread = append(j.unread, step)
+			return nil
 		}
 		written = true
 	}
@@ -121,46 +158,59 @@ func (j *job) dropGuard(ctx context.Context, router string) error {
 	return err
 }
 
-// guard adds the guard, has the router parse it, and sees it switched on.
+// guard adds the guard, has the router parse it, and sees it switched on. Before
+// the first write it is known that there is none.
 func (j *job) guard(ctx context.Context, router string) error {
 	add, arm := change.Act{Name: change.ActGuard, Router: router}, change.Act{Name: change.ActArm, Router: router}
-	for range maxWrites {
-		v, err := j.view(ctx, router)
-		if err != nil {
-			return err
-		}
-		var refusal error
-		switch {
-		case v.armed():
-			return j.done(ctx, arm)
-		case v.guard() == nil:
-			refusal, _, err = j.act(ctx, add, func() error { return j.e.o.Tunnels.AddGuard(ctx, router, j.r.Number, j.r.Plan) })
-		default:
-			var lost bool
-			if refusal, lost, err = j.script(ctx, arm, nil); err == nil && refusal == nil {
-				on, werr := j.until(ctx, router, view.armed)
-				if werr == nil && !on && !lost {
-					return j.revert(ctx, change.T("apply.tunnel.guard", "router", router))
-				}
-				err = werr
+	for try := range maxWrites {
+		v := view{plan: j.r.Plan, number: j.r.Number}
+		if try > 0 {
+			var err error
+			if v.snap, err = j.read(ctx, router, menuScheduler); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return err
+		if v.guard() == nil {
+			refusal, lost, err := j.act(ctx, add, func() error { return j.e.o.Tunnels.AddGuard(ctx, router, j.r.Number, j.r.Plan) })
+			switch {
+			case err != nil:
+				return err
+			case refusal != nil:
+				return j.revert(ctx, j.refused(router, refusal))
+			case lost:
+				continue
+			}
 		}
-		if refusal != nil {
+		refusal, lost, err := j.script(ctx, arm, nil)
+		switch {
+		case err != nil:
+			return err
+		case refusal != nil:
 			return j.revert(ctx, j.refused(router, refusal))
+		}
+		on, err := j.until(ctx, router, view.armed, menuScheduler)
+		switch {
+		case err != nil:
+			return err
+		case on:
+			return j.done(ctx, arm)
+		case !lost:
+			return j.revert(ctx, change.T("apply.tunnel.guard", "router", router))
 		}
 	}
 	return j.revert(ctx, change.T("apply.tunnel.guard", "router", router))
 }
 
 // until looks at a router until it stands as wanted, or the time of a script is
-// over.
-func (j *job) until(ctx context.Context, router string, as func(view) bool) (bool, error) {
+// over. menus are those to look at; without any, all that the plan writes.
+func (j *job) until(ctx context.Context, router string, as func(view) bool, menus ...string) (bool, error) {
+	if len(menus) == 0 {
+		menus = menusOf(j.r.Plan, router)
+	}
 	wait := quick
 	for end := time.Now().Add(scriptTime); ; wait = min(2*wait, calm) {
-		v, err := j.once(ctx, router)
+		snap, err := j.e.o.Routers.Snapshot(ctx, router, menus...)
+		v := view{router: router, snap: snap, plan: j.r.Plan, number: j.r.Number}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}

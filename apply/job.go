@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"vpnbot/change"
@@ -23,6 +24,10 @@ type job struct {
 	r change.Request
 	// past is what the journal tells of a change in phases, kept up to date.
 	past past
+	// unread are the staged rows that the router took and that are not read back.
+	unread []change.Step
+	// proven tells that both ends were seen on the new rows a moment ago.
+	proven bool
 }
 
 // run locks the routers and does what the request's state asks for.
@@ -191,16 +196,20 @@ func (j *job) defined(ctx context.Context) (change.Moved, bool, error) {
 // fresh reads the routers again and compares. A router that does not answer is
 // tried until the approval is too old.
 func (j *job) fresh(ctx context.Context) (change.Moved, bool, error) {
-	for _, router := range routersOf(j.r) {
-		var menus []string
-		for _, o := range j.r.Plan.Seen {
-			if o.Router == router && !slices.Contains(menus, o.Query.Menu) {
-				menus = append(menus, o.Query.Menu)
-			}
+	menus := map[string][]string{}
+	for _, o := range j.r.Plan.Seen {
+		if !slices.Contains(menus[o.Router], o.Query.Menu) {
+			menus[o.Router] = append(menus[o.Router], o.Query.Menu)
 		}
-		now, err := j.read(ctx, router, menus...)
-		if err != nil || j.r.State == change.Pending {
-			return change.Moved{}, false, err
+	}
+	glance := j.glance(ctx, menus)
+	for _, router := range routersOf(j.r) {
+		now, seen := glance[router]
+		if !seen {
+			var err error
+			if now, err = j.read(ctx, router, menus[router]...); err != nil || j.r.State == change.Pending {
+				return change.Moved{}, false, err
+			}
 		}
 		for _, o := range j.r.Plan.Seen {
 			if o.Router != router {
@@ -212,6 +221,26 @@ func (j *job) fresh(ctx context.Context) (change.Moved, bool, error) {
 		}
 	}
 	return change.Moved{}, true, nil
+}
+
+// glance looks at several routers at once, a single time each. One that does not
+// answer is left out.
+func (j *job) glance(ctx context.Context, menus map[string][]string) map[string]change.Snapshot {
+	var mu sync.Mutex // guards seen
+	seen := map[string]change.Snapshot{}
+	var group sync.WaitGroup
+	for _, router := range routersOf(j.r) {
+		group.Go(func() {
+			snap, err := j.e.o.Routers.Snapshot(ctx, router, menus[router]...)
+			if err == nil {
+				mu.Lock()
+				seen[router] = snap
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return seen
 }
 
 // read takes a snapshot, as often as it takes. The first failure is noted on the

@@ -18,7 +18,7 @@ import (
 const (
 	smallPing = 56
 	fullPing  = 1400
-	pings     = 2
+	pings     = 3
 )
 
 // statusMenus are those that vpn.Judge reads.
@@ -69,13 +69,13 @@ func (j *job) look2(ctx context.Context) both {
 // sides waits until both routers answer and returns what they show.
 func (j *job) sides(ctx context.Context) ([2]vpn.Side, error) {
 	for {
+		if b := j.look2(ctx); b.errs[0] == nil && b.errs[1] == nil {
+			return b.sides, nil
+		}
 		for _, end := range j.r.Plan.Tunnel.Ends { // notes a silent router on the card
 			if _, err := j.read(ctx, end.Router, "/ip/ipsec/active-peers"); err != nil {
 				return [2]vpn.Side{}, err
 			}
-		}
-		if b := j.look2(ctx); b.errs[0] == nil && b.errs[1] == nil {
-			return b.sides, nil
 		}
 		if !pause(ctx, calm) {
 			return [2]vpn.Side{}, ctx.Err()
@@ -117,7 +117,7 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 		deadline = least // the bot was away: the routers go on by themselves
 	}
 	forgotten, dropped := map[string]bool{}, map[string]time.Time{}
-	wait := quick
+	wait, kicked := quick, begun
 	for {
 		b := j.look2(ctx)
 		if ctx.Err() != nil {
@@ -142,16 +142,23 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 				if err := j.commit(ctx, m, err); err != nil {
 					return err
 				}
+				j.proven = true
 				return errDecided
 			}
 		}
 		if time.Now().After(deadline) {
 			return j.revert(ctx, why)
 		}
+		if err := j.kick(ctx, b, &kicked); err != nil {
+			return err
+		}
 		if !pause(ctx, wait) {
 			return ctx.Err()
 		}
-		wait = min(wait*3/2, calm)
+		if wait = wait * 3 / 2; time.Since(begun) < 5*time.Second {
+			wait = min(wait, 2*quick)
+		}
+		wait = min(wait, calm)
 	}
 }
 
@@ -207,6 +214,30 @@ func (j *job) drop(ctx context.Context, b both, dropped map[string]time.Time) er
 			dropped[key] = time.Now()
 			_, _, err := j.act(ctx, change.Act{Name: change.ActDrop, Router: side.Router}, func() error {
 				return j.e.o.Tunnels.Drop(ctx, side.Router, old)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// kick has both ends negotiate afresh where they share a phase 1 and phase 2 does
+// not come up: what failed while one end was not there yet is tried again by
+// routers only after a while.
+func (j *job) kick(ctx context.Context, b both, last *time.Time) error {
+	if b.errs[0] != nil || b.errs[1] != nil || time.Since(*last) < 5*time.Second {
+		return nil
+	}
+	*last = time.Now()
+	for _, side := range b.sides {
+		for _, p := range side.Phase1 {
+			if n, of := side.Established(); !p.Matched || n == of {
+				continue
+			}
+			_, _, err := j.act(ctx, change.Act{Name: change.ActDrop, Router: side.Router}, func() error {
+				return j.e.o.Tunnels.Drop(ctx, side.Router, phase1(p))
 			})
 			if err != nil {
 				return err

@@ -77,23 +77,29 @@ func (j *job) settle(ctx context.Context, step change.Step, written bool) error 
 // write journals and sends step once. It returns the router's refusal, which is
 // no failure of the job: what the router holds is read next, in any case.
 func (j *job) write(ctx context.Context, step change.Step) (refusal, err error) {
+	refusal, _, err = j.send(ctx, step)
+	return refusal, err
+}
+
+// send is write, and tells whether the answer was lost.
+func (j *job) send(ctx context.Context, step change.Step) (refusal error, lost bool, err error) {
 	m, err := j.r.Begin(time.Now(), step)
 	if err := j.commit(ctx, m, err); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	err = j.e.o.Routers.Execute(ctx, step.Router, j.r.Number, step)
 	switch {
 	case err == nil:
-		return nil, nil
+		return nil, false, nil
 	case errors.Is(err, ErrUnknown):
 		j.e.o.Log.Warn("answer lost", "request", j.r.Number, "router", step.Router, "step", step.ID, "err", err)
 		m, merr := j.r.Lost(time.Now(), step, "answer lost")
-		return nil, j.commit(ctx, m, merr)
+		return nil, true, j.commit(ctx, m, merr)
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	}
 	j.e.o.Log.Warn("write refused", "request", j.r.Number, "router", step.Router, "step", step.ID, "err", err)
-	return err, nil
+	return err, false, nil
 }
 
 // judge acts on what was seen. It tells whether the step is settled or the

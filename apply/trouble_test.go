@@ -21,7 +21,12 @@ var phases = []string{change.PhaseStage, change.PhaseArm, change.PhaseCutOver, c
 func TestEngine_Tunnel_Trouble(t *testing.T) {
 	const long = 3 * time.Minute
 	troubles := map[string]func(w *world){
-		"far router reboots":  func(w *world) { w.in.Router("gw-fengshan").Reboot() },
+		"far router reboots": func(w *world) { w.in.Router("gw-fengshan").Reboot() },
+		"near router is flagged": func(w *world) {
+			if err := w.in.Router("gw-hq").Force("/system/device-mode", "", schema.Row{"flagged": "true"}); err != nil {
+				w.Error(err)
+			}
+		},
 		"near router reboots": func(w *world) { w.in.Router("gw-hq").Reboot() },
 		"far router silent": func(w *world) {
 			w.in.Router("gw-fengshan").SetFaults(rossim.Faults{Hang: true})

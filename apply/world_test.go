@@ -116,7 +116,7 @@ func (w *world) settle() {
 // router makes one end as somebody made it by hand, and other things beside it.
 func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
 	w.Helper()
-	r, err := rossim.New(rossim.Options{Name: x.Router})
+	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: 20 * time.Millisecond})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func (f *Fleet) Ping(ctx context.Context, router string, probe change.Probe, siz
 		return 0, err
 	}
 	defer leave()
-	const interval = 200 * time.Millisecond
+	const interval = 50 * time.Millisecond
 	answered := 0
 	err = r.read.use(ctx, func(s *session) error {
 		a, err := r.read.run(ctx, s, command{words: []string{
