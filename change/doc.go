@@ -11,7 +11,7 @@
 //	I4  The digest that is applied is the digest that was approved.
 //	I5  A request that has ended never moves again.
 //	I6  Every change of a request's state stands in the trail, in the same transaction.
-//	I7  A sealed secret outlives neither a denied, discarded, cancelled, expired or
-//	    stale request nor its reveal window.
+//	I7  A sealed secret outlives neither a denied, discarded, cancelled, expired,
+//	    stale, reverted or committed request nor its reveal window.
 //	I8  The trail's hash chain verifies from the first event to the last.
 package change

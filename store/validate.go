@@ -59,7 +59,7 @@ func validateRequest(m change.Move) error {
 // its secrets with it.
 func validateDestroyed(m change.Move) error {
 	switch m.To {
-	case change.Discarded, change.Cancelled, change.Denied, change.Expired, change.Stale, change.Reverted:
+	case change.Discarded, change.Cancelled, change.Denied, change.Expired, change.Stale, change.Reverted, change.Committed:
 	default:
 		return nil
 	}
