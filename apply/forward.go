@@ -238,7 +238,7 @@ func (j *job) cutOver(ctx context.Context) (time.Time, error) {
 		act := change.Act{Name: change.ActCutOver, Router: end.Router}
 		refusal, lost, err := j.script(ctx, act, func(s *change.Script) {
 			s.Delay = max(0, t.Delay-time.Since(at))
-			s.Drop = j.past.saw[i].Phase1
+			s.Drop = slices.DeleteFunc(slices.Clone(j.past.saw[i].Phase1), func(p change.Phase1) bool { return !p.Both })
 		})
 		switch {
 		case err != nil:
@@ -255,9 +255,9 @@ func (j *job) cutOver(ctx context.Context) (time.Time, error) {
 	return at, nil
 }
 
-// fresh is true of a tunnel that was negotiated after saw.
-func fresh(saw change.Sighting, p change.Phase1) bool {
-	return !slices.ContainsFunc(saw.Phase1, func(o change.Phase1) bool { return o.Cookies() == p.Cookies() })
+// was tells whether the tunnel had this phase 1 already at the sighting.
+func was(saw change.Sighting, p change.Phase1) bool {
+	return slices.ContainsFunc(saw.Phase1, func(o change.Phase1) bool { return o.Both && o.Cookies() == p.Cookies() })
 }
 
 // errSilent tells that a router did not answer a look.

@@ -86,10 +86,10 @@ func (j *job) sides(ctx context.Context) ([2]vpn.Side, error) {
 // sighting is what has to be remembered of a side.
 func sighting(s vpn.Side) change.Sighting {
 	n, of := s.Established()
-	saw := change.Sighting{Router: s.Router, Up: n == of && of > 0}
+	matched := slices.ContainsFunc(s.Phase1, func(p vpn.ActivePeer) bool { return p.Matched })
+	saw := change.Sighting{Router: s.Router, Up: n == of && of > 0 && matched}
 	for _, p := range s.Phase1 {
 		saw.Phase1 = append(saw.Phase1, phase1(p))
-		saw.Up = saw.Up && len(s.Phase1) > 0
 	}
 	for _, sa := range s.SAs {
 		saw.SPIs = append(saw.SPIs, sa.SPI)
@@ -98,7 +98,7 @@ func sighting(s vpn.Side) change.Sighting {
 }
 
 func phase1(p vpn.ActivePeer) change.Phase1 {
-	return change.Phase1{Local: p.Local, Remote: p.Remote, Port: p.Port, ID: p.ID, SPII: p.SPII, SPIR: p.SPIR}
+	return change.Phase1{Local: p.Local, Remote: p.Remote, Port: p.Port, ID: p.ID, SPII: p.SPII, SPIR: p.SPIR, Both: p.Matched}
 }
 
 // prove waits until both ends show a tunnel that was negotiated on the new rows
@@ -208,7 +208,7 @@ func (j *job) drop(ctx context.Context, b both, dropped map[string]time.Time) er
 		}
 		for _, p := range side.Phase1 {
 			old, key := phase1(p), side.Router+p.SPII+p.SPIR
-			if fresh(j.past.saw[i], old) || time.Since(dropped[key]) < 5*time.Second {
+			if !was(j.past.saw[i], old) || time.Since(dropped[key]) < 5*time.Second {
 				continue
 			}
 			dropped[key] = time.Now()
@@ -283,7 +283,7 @@ func (j *job) proof(b both) (map[string]string, change.Text) {
 	for i, side := range b.sides {
 		var cookies []string
 		for _, p := range side.Phase1 {
-			if !fresh(j.past.saw[i], phase1(p)) {
+			if was(j.past.saw[i], phase1(p)) {
 				return nil, change.T("apply.tunnel.phase1", "router", side.Router)
 			}
 			if p.Matched {

@@ -116,7 +116,7 @@ func (w *world) settle() {
 // router makes one end as somebody made it by hand, and other things beside it.
 func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
 	w.Helper()
-	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: 20 * time.Millisecond})
+	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: latency})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -162,6 +162,18 @@ func (w *world) close() {
 		w.Error(err)
 	}
 	w.serve.Wait()
+}
+
+// latency is how long a router takes to begin with a command.
+const latency = 20 * time.Millisecond
+
+// commands counts what was sent to both routers.
+func (w *world) commands() uint64 {
+	var n uint64
+	for _, s := range w.fleet.Stats() {
+		n += s.Commands
+	}
+	return n
 }
 
 // menus are those of which rows are compared.

@@ -66,6 +66,9 @@ type Phase1 struct {
 	ID     string     `json:"id,omitempty"`
 	SPII   string     `json:"spii"` // the cookies
 	SPIR   string     `json:"spir"`
+	// Both tells that the other end had the same cookies: without that it may be a
+	// dial-in client behind the other end's address, and is left alone.
+	Both bool `json:"both,omitempty"`
 }
 
 // Cookies returns both cookies as one word.
