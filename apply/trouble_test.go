@@ -161,3 +161,57 @@ func (w *world) meddle() {
 		}
 	}
 }
+
+// Ensure a person who dials in from behind the other end's address stays connected
+// while the tunnel between the same two addresses gets a new key, is negotiated
+// afresh, and is put back.
+func TestEngine_Tunnel_Beside(t *testing.T) {
+	play(t, outside(), func(w *world) {
+		hq := w.in.Router("gw-hq")
+		if err := hq.Load(map[string][]schema.Row{
+			"/ip/pool":                      {{"name": "vpn", "ranges": "10.9.0.2-10.9.0.9"}},
+			"/ppp/profile":                  {{"name": "vpn", "local-address": "10.9.0.1", "remote-address": "vpn"}},
+			"/ppp/secret":                   {{"name": "mei", "password": "pw", "service": "l2tp", "profile": "vpn"}},
+			"/interface/l2tp-server/server": {{"enabled": "yes", "use-ipsec": "required", "ipsec-secret": "l2tp", "default-profile": "vpn"}},
+		}); err != nil {
+			w.Fatal(err)
+		}
+		w.start(&life{})
+		if r := w.wait(w.plan("redo", vpn.PlanRedo, nil), 5*time.Minute); r.State != change.Committed {
+			w.Fatalf("redo: %s (%v)", r.State, r.Outcome)
+		}
+		mei := rossim.DialIn{Account: "mei", Password: "pw", PSK: "l2tp", Behind: "gw-fengshan"}
+		if _, err := hq.Connect(mei); err != nil {
+			w.Fatal(err)
+		}
+		session := func() string {
+			text := fmt.Sprint(len(hq.Rows("/ppp/active")))
+			for _, row := range hq.Rows("/ip/ipsec/active-peers") {
+				if row["natt-peer"] == "true" {
+					text += " " + row["spii"]
+				}
+			}
+			return text
+		}
+		before := session()
+		for _, c := range []struct {
+			verb string
+			make planner
+			edit func(*change.Plan)
+			want change.State
+		}{
+			{"rekey", vpn.PlanRekey, nil, change.Committed},
+			{"rotate psk", vpn.PlanRotatePSK, nil, change.Committed},
+			{"redo", vpn.PlanRedo, nil, change.Committed},
+			{"redo", vpn.PlanRedo, spoil, change.Reverted},
+		} {
+			r := w.wait(w.plan(c.verb, c.make, c.edit), 10*time.Minute)
+			if r.State != c.want || !w.up() {
+				w.Errorf("%s: %s (%v), up %v", c.verb, r.State, r.Outcome, w.up())
+			}
+			if got := session(); got != before {
+				w.Errorf("%s: session and phase 1 are %q, were %q", c.verb, got, before)
+			}
+		}
+	})
+}
