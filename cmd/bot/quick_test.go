@@ -36,8 +36,8 @@ func TestTunnel_Quick(t *testing.T) {
 					t.Fatal(err)
 				}
 				took := w.took(t, change.EventApproved, change.EventCommitted)
-				if took > 5*time.Second {
-					t.Errorf("%v from the last approval to committed, want at most 5 s", took)
+				if took > 4*time.Second {
+					t.Errorf("%v from the last approval to committed, want at most 4 s", took)
 				}
 				t.Logf("%s: %v from the last approval to committed, %d commands to both routers", line, took, w.sent()-before)
 			})
