@@ -4,10 +4,23 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
 )
+
+// called is what people call a site: its name, or in Chinese the alias that is
+// written so.
+func called(s Site) change.Text {
+	alias := s.Name
+	if i := slices.IndexFunc(s.Aliases, func(a string) bool { return strings.ContainsFunc(a, han) }); i >= 0 {
+		alias = s.Aliases[i]
+	}
+	return change.T("site.called", "name", s.Name, "alias", alias)
+}
+
+func han(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // summary is the plan's first line, for someone who is no network engineer.
 func (t *works) summary() change.Text {
@@ -15,7 +28,7 @@ func (t *works) summary() change.Text {
 	for _, e := range t.ends {
 		sessions += len(Sessions(e.snap))
 	}
-	facts := []any{"near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption, "count", sessions - t.dialled()}
+	facts := []any{"near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption, "count", sessions - t.dialled()}
 	switch t.kind {
 	case rotate:
 		return change.T("plan.rotate.summary", facts...)
@@ -47,7 +60,7 @@ func (e *held) dialled() int {
 
 // blast says who and what the plan touches.
 func (t *works) blast(plan change.Plan) []change.Text {
-	list := []change.Text{change.T("plan.tunnel.outage", "near", t.ends[0].Site, "far", t.ends[1].Site, "seconds", interruption)}
+	list := []change.Text{change.T("plan.tunnel.outage", "near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption)}
 	if t.sealed() {
 		list = append(list, change.T("plan.tunnel.sealed"))
 	}
