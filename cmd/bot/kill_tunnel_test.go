@@ -73,7 +73,7 @@ func newFork(t *testing.T, c demoChange, at int) *fork {
 	w.quieten("taichung")
 	f := &fork{t: t, c: c, w: w, before: map[string]holdings{}, r: newReaper(at)}
 	f.p = newPeople(w.demo, "hq-fengshan", patience)
-	f.p.line, f.p.form, f.p.ends = c.line, "hq↔fengshan", []string{"已確認生效", "已還原", "需人工處理"}
+	f.p.line, f.p.form, f.p.ends = c.line, "總公司↔鳳山", []string{"已確認生效", "已還原", "需人工處理"}
 	f.p.trusting = at/2%2 == 0
 	w.start(f.r.around)
 	f.want = expectation(t, w)
