@@ -182,6 +182,9 @@ func (c *Chat) voice(lang string) voice { return voice{c: c, lang: lang} }
 
 // pause waits for d or the end of ctx, and tells whether d passed.
 func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

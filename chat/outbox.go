@@ -69,7 +69,7 @@ func (c *Chat) deliver(ctx context.Context) error {
 			c.o.Log.Error("reading the outbox", "err", err)
 			again = retryLast
 		}
-		timer := time.NewTimer(again)
+		timer := time.NewTimer(max(again, 1)) // one that is due already has crashed Go 1.26's runtime under synctest
 		select {
 		case <-ctx.Done():
 			timer.Stop()

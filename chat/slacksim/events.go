@@ -85,7 +85,7 @@ func (s *Server) insist(payload map[string]any) {
 		if err == nil || try == len(retries) {
 			return
 		}
-		t := time.NewTimer(retries[try])
+		t := time.NewTimer(max(retries[try], 1))
 		select {
 		case <-t.C:
 		case <-s.busy.closing:

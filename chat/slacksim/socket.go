@@ -140,7 +140,7 @@ func (c *socket) age(life time.Duration) {
 
 // sleep waits, and reports false when the connection ended first.
 func (c *socket) sleep(d time.Duration) bool {
-	t := time.NewTimer(d)
+	t := time.NewTimer(max(d, 1))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -278,7 +278,7 @@ func (m *machine) Sleep(ctx context.Context, d time.Duration) error {
 	}
 	wake := m.t.wake
 	m.r.mu.Unlock()
-	timer := time.NewTimer(time.Until(wake))
+	timer := time.NewTimer(max(time.Until(wake), 1))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

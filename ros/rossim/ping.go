@@ -107,7 +107,7 @@ func pingRow(p pinging, seq, got int, ok bool) schema.Row {
 }
 
 func wait(d time.Duration, stop, done <-chan struct{}) bool {
-	t := time.NewTimer(d)
+	t := time.NewTimer(max(d, 1))
 	defer t.Stop()
 	select {
 	case <-t.C:
