@@ -22,8 +22,8 @@ test: ## all tests, with the race detector, in random order
 lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IKE daemons (root; what is missing it names)
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab
 
-kill: ## death of the bot at every commit and router write of adduser, and 20 times kill -9
-	@out=$$(VPNBOT_KILL=full go test -count=1 -v -run 'TestKill_' ./cmd/bot 2>&1) || { echo "$$out"; exit 1; }; \
+kill: ## death of the bot at every commit and router write of adduser, redo, rotate and rekey, and 40 times kill -9
+	@out=$$(VPNBOT_KILL=full GOGC=400 go test -count=1 -timeout 30m -v -run 'TestKill_' ./cmd/bot 2>&1) || { echo "$$out"; exit 1; }; \
 		echo "$$out" | grep -oE '[0-9]+ (points|kills)\b.*'
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)

@@ -20,9 +20,10 @@ import (
 type people struct {
 	*demo
 	account  string
-	line     string   // what olive types
-	form     string   // what the form of the approver says
-	ends     []string // how the change of a tunnel ends; none: the account of mei is made
+	line     string          // what olive types
+	form     string          // what the form of the approver says
+	ends     []string        // how the change of a tunnel ends; none: the account of mei is made
+	past     map[string]bool // messages of changes before
 	patience time.Duration
 	tried    map[string]attempt
 	pressed  map[string]bool // previews, in any life of the bot
@@ -51,6 +52,19 @@ func newPeople(d *demo, account string, patience time.Duration) *people {
 		demo: d, account: account, form: account, line: "/vpn adduser " + account + " --for @mei --site hq", patience: patience,
 		tried: map[string]attempt{}, pressed: map[string]bool{}, heard: map[string]bool{},
 	}
+}
+
+// newTunnelPeople are olive and ann at work on a change of the demo's tunnel
+// hq-fengshan, for which olive types a line.
+func newTunnelPeople(d *demo, line string, patience time.Duration) *people {
+	p := newPeople(d, "hq-fengshan", patience)
+	p.line, p.form, p.ends, p.past = line, "總公司↔鳳山", []string{"已確認生效", "已還原", "需人工處理"}, map[string]bool{}
+	for _, user := range []string{"U0OLIVE", "U0ANN"} {
+		for _, m := range d.slack.Messages(user, "C0VPNOPS") {
+			p.past[m.TS] = true
+		}
+	}
+	return p
 }
 
 // at returns the same people in another world: they remember what they saw.
@@ -220,7 +234,7 @@ func (p *people) click(user string, m slacksim.Message, action string) wish {
 // oldest first.
 func (p *people) about(user, channel, action string) []slacksim.Message {
 	return slices.DeleteFunc(p.slack.Messages(user, channel), func(m slacksim.Message) bool {
-		return !slices.Contains(m.Actions(), action) || !mentions(m, p.account)
+		return !slices.Contains(m.Actions(), action) || !mentions(m, p.account) || p.past[m.TS]
 	})
 }
 
@@ -239,7 +253,7 @@ func (p *people) cards() []string {
 	var states []string
 	for _, m := range p.slack.Messages("U0ANN", "C0VPNOPS") {
 		found := cardState.FindStringSubmatch(m.Plain())
-		if strings.HasPrefix(markIn(m), "card:") && mentions(m, p.account) && found != nil {
+		if strings.HasPrefix(markIn(m), "card:") && mentions(m, p.account) && !p.past[m.TS] && found != nil {
 			states = append(states, found[1])
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,8 @@ type chase struct {
 	dice  *rand.Rand
 	all   []*people
 	notes [][]byte
+	next  func(n int) *people // the nth, from 0; nil: there are no more
+	deep  int                 // a router's writes, of which one is chosen to kill at
 
 	mu  sync.Mutex // guards what the hooks see
 	log bytes.Buffer
@@ -148,8 +151,7 @@ func (h *chase) aim(ctx context.Context) {
 	h.mu.Lock()
 	h.hit, h.rip = make(chan string, 1), make(chan struct{})
 	h.mu.Unlock()
-	h.slack.ClearFaults()
-	h.routers[0].router.SetFaults(rossim.Faults{})
+	h.spare()
 	switch h.dice.IntN(5) {
 	case 0:
 		h.snare(rossim.Before)
@@ -178,13 +180,29 @@ func (h *chase) aim(ctx context.Context) {
 	}
 }
 
-// snare kills the bot at its next write to the router.
+// spare takes all traps away.
+func (h *chase) spare() {
+	h.slack.ClearFaults()
+	for _, o := range h.routers {
+		o.router.SetFaults(rossim.Faults{})
+	}
+}
+
+// snare kills the bot at one of its next writes to the routers, which scripts do
+// some of.
 func (h *chase) snare(at rossim.When) {
-	h.routers[0].router.SetFaults(rossim.Faults{OnWrite: func(_ int, when rossim.When, _ string, _ schema.Action) {
-		if when == at {
-			h.strike(string(when)+" a write", true)
+	var left atomic.Int64
+	left.Store(int64(1 + h.dice.IntN(h.deep)))
+	trap := func(kind string) func(int, rossim.When, string, schema.Action) {
+		return func(_ int, when rossim.When, _ string, _ schema.Action) {
+			if when == at && left.Add(-1) == 0 {
+				h.strike(string(when)+kind, true)
+			}
 		}
-	}})
+	}
+	for _, o := range h.routers {
+		o.router.SetFaults(rossim.Faults{OnWrite: trap(" a write"), OnScriptWrite: trap(" a script's write")})
+	}
 }
 
 // see kills the bot when Slack has changed so often.
@@ -245,7 +263,15 @@ func (h *chase) life() string {
 // maxAccounts is how many people dial in at most.
 const maxAccounts = 12
 
-// work has the people play one account after the other until ctx ends.
+// account has people make one account after the other.
+func (h *chase) account(n int) *people {
+	if n == maxAccounts {
+		return nil
+	}
+	return newPeople(h.demo, fmt.Sprintf("kill-%02d", n+1), 3*time.Second)
+}
+
+// work has the people play one change after the other until ctx ends.
 func (h *chase) work(ctx context.Context) error {
 	for {
 		last := len(h.all) - 1
@@ -256,11 +282,11 @@ func (h *chase) work(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(h.all) == maxAccounts {
+		p := h.next(len(h.all))
+		if p == nil {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		p := newPeople(h.demo, fmt.Sprintf("kill-%02d", len(h.all)+1), 3*time.Second)
 		p.trusting = len(h.all)%2 == 0
 		h.all = append(h.all, p)
 	}
@@ -285,8 +311,7 @@ func (h *chase) grave() {
 // calm lets the last bot finish everything, however often it has to be looked at.
 func (h *chase) calm() {
 	h.t.Helper()
-	h.slack.ClearFaults()
-	h.routers[0].router.SetFaults(rossim.Faults{})
+	h.spare()
 	for range 20 {
 		c := h.birth()
 		for i, p := range h.all {
@@ -333,18 +358,14 @@ func (h *chase) idle() bool {
 	return len(inbox) == 0 && len(outbox) == 0
 }
 
-// Ensure a bot that is killed again and again, as a process with a disk and a
-// network, keeps every promise.
-func TestKill_Process(t *testing.T) {
-	began, kills := time.Now(), 3
-	if killFull() {
-		kills = 20
-	}
+// newChase makes the world and its ledger.
+func newChase(t *testing.T, seed uint64) *chase {
+	t.Helper()
 	d, err := newDemo(systemNetwork(), t.TempDir(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &chase{demo: d, t: t, dice: rand.New(rand.NewPCG(20, 9))}
+	h := &chase{demo: d, t: t, dice: rand.New(rand.NewPCG(20, seed)), deep: 1}
 	t.Cleanup(func() {
 		if err := d.close(); err != nil {
 			t.Error(err)
@@ -354,11 +375,58 @@ func TestKill_Process(t *testing.T) {
 		}
 	})
 	h.settle()
+	return h
+}
+
+// run kills the bot as often as that, and then lets it finish. It returns what
+// struck how often.
+func (h *chase) run(kills int) map[string]int {
+	h.t.Helper()
 	struck := map[string]int{}
 	for range kills {
 		struck[h.life()]++
 	}
 	h.calm()
-	exhume(t, d).check(h.all, h.notes)
+	return struck
+}
+
+// Ensure a bot that is killed again and again, as a process with a disk and a
+// network, keeps every promise.
+func TestKill_Process(t *testing.T) {
+	t.Parallel()
+	began, kills := time.Now(), 3
+	if killFull() {
+		kills = 20
+	}
+	h := newChase(t, 9)
+	h.next = h.account
+	struck := h.run(kills)
+	exhume(t, h.demo).check(h.all, h.notes)
 	t.Logf("%d kills %v, %d accounts, %.1f s", kills, struck, len(h.all), time.Since(began).Seconds())
+}
+
+// Ensure a bot that is killed again and again while it changes a tunnel leaves the
+// tunnel up, on new rows at both ends or on old rows at both ends.
+func TestKill_TunnelProcess(t *testing.T) {
+	t.Parallel()
+	began, kills := time.Now(), 1
+	if killFull() {
+		kills = 20
+	}
+	h := newChase(t, 10)
+	h.deep = 40
+	h.next = func(n int) *people {
+		return newTunnelPeople(h.demo, []string{"/vpn redo fengshan", "/vpn rotate psk fengshan", "/vpn rekey fengshan"}[n%3], 3*time.Second)
+	}
+	f := &fork{t: t, c: demoChange{name: "one change after the other"}, before: map[string]holdings{}}
+	for _, o := range h.routers {
+		f.before[o.Router] = held(o.router)
+	}
+	f.plant(h.internet)
+	struck := h.run(kills)
+	f.notes = h.notes
+	m := exhume(t, h.demo)
+	f.want = expectation(t, h.demo, m.ledger)
+	end := f.judge(h.demo, m, h.log.String(), func(format string, args ...any) { t.Errorf(format, args...) })
+	t.Logf("%d kills %v, %d changes of the tunnel, the last one %s, %.1f s", kills, struck, len(h.all), end, time.Since(began).Seconds())
 }

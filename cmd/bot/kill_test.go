@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/commands/text"
 	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
 )
@@ -233,10 +234,11 @@ func (f *fate) rise(how rebirth, next int) {
 
 // killed plays the story in a bubble of its own with a death at a point. It
 // returns how many points the bot's first life had, and how often the bot died.
-func killed(t *testing.T, at int, how rebirth) (points, deaths int) {
+func killed(t *testing.T, catalog *text.Catalog, at int, how rebirth) (points, deaths int) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(monday)
 		w := newWorld(t)
+		w.catalog = catalog
 		w.quieten("")
 		f := &fate{t: t, w: w, p: newPeople(w.demo, "mei-01", patience)}
 		f.p.trusting = at/2%2 == 0
@@ -260,9 +262,13 @@ func killed(t *testing.T, at int, how rebirth) (points, deaths int) {
 // share a transaction.
 func TestKill_Point(t *testing.T) {
 	began := time.Now()
+	catalog, err := text.New()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var points, deaths atomic.Int64
 	t.Run("none", func(t *testing.T) {
-		n, _ := killed(t, 0, rebirth{})
+		n, _ := killed(t, catalog, 0, rebirth{})
 		points.Store(int64(n))
 	})
 	t.Run("at", func(t *testing.T) {
@@ -273,7 +279,7 @@ func TestKill_Point(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%02d %s", at, how.name), func(t *testing.T) {
 					t.Parallel()
-					_, n := killed(t, at, how)
+					_, n := killed(t, catalog, at, how)
 					deaths.Add(int64(n))
 				})
 			}

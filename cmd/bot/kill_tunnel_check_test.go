@@ -10,11 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"vpnbot/change"
+	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
-	"vpnbot/vpn"
 )
 
 // holdings are the rows that somebody configured on a router, by menu and in the
@@ -29,14 +28,14 @@ func unsettled(menu string) bool {
 	}, menu)
 }
 
-func held(o *office) holdings {
+func held(r *rossim.Router) holdings {
 	all := holdings{}
 	for _, path := range schema.Paths() {
 		if unsettled(path) {
 			continue
 		}
 		menu, _ := schema.Lookup(path)
-		for _, row := range o.router.Rows(path) {
+		for _, row := range r.Rows(path) {
 			if row["dynamic"] == "true" {
 				continue
 			}
@@ -49,8 +48,9 @@ func held(o *office) holdings {
 			for _, name := range menu.Secrets() {
 				stable[name] = row[name]
 			}
-			delete(stable, "flagged") // some changes are refused by that
-			delete(stable, "last-logged-in")
+			for _, name := range []string{"last-logged-in", "used", "available", "flagged"} { // the last makes some changes fail
+				delete(stable, name)
+			}
 			all[path] = append(all[path], stable)
 		}
 	}
@@ -139,87 +139,9 @@ func namesOf(rows []schema.Row) []string {
 	return names
 }
 
-// standing is how the tunnel stands: on which rows each end is, and whether both
-// ends show it up.
-type standing struct {
-	ends [2]string
-	up   bool
-}
-
-func (s standing) split() bool { return s.ends[0] != s.ends[1] || !s.up }
-
-func (s standing) String() string {
-	up := "up"
-	if !s.up {
-		up = "not up"
-	}
-	if s.ends[0] == s.ends[1] {
-		return s.ends[0] + " rows at both ends, " + up
-	}
-	return fmt.Sprintf("hq on %s rows, fengshan on %s rows, %s", s.ends[0], s.ends[1], up)
-}
-
-// stand looks at both ends.
-func stand(d *demo, want vpn.Expected) standing {
-	s := standing{up: up(d, want)}
-	for i, x := range want.Ends {
-		s.ends[i] = footing(d, x.Router, map[string]string{"gw-hq": "to-fengshan", "gw-fengshan": "to-hq"}[x.Router])
-	}
-	return s
-}
-
-// footing tells on which rows a router is: "old" ones, of the peer of that name,
-// "new" ones, or on neither.
-func footing(d *demo, router, old string) string {
-	o := d.at(router)
-	on := map[string]bool{}
-	for _, row := range o.router.Rows("/ip/ipsec/peer") {
-		on[row["name"]] = row["disabled"] != "true"
-	}
-	for _, row := range o.router.Rows("/ip/ipsec/policy") {
-		isNew := strings.HasPrefix(row["peer"], "hq-fengshan-")
-		switch {
-		case row["disabled"] == "true" || row["peer"] != old && !isNew:
-		case isNew && on[row["peer"]] && !on[old]:
-			return "new"
-		case !isNew && on[old] && !slices.ContainsFunc(slices.Collect(maps.Keys(on)), func(name string) bool {
-			return strings.HasPrefix(name, "hq-fengshan-") && on[name]
-		}):
-			return "old"
-		}
-	}
-	return "mixed"
-}
-
-func (d *demo) at(router string) *office {
-	i := slices.IndexFunc(d.routers, func(o *office) bool { return o.Router == router })
-	return d.routers[i]
-}
-
-// up tells whether both ends show the tunnel: cookies and SPIs that both know, all
-// policies established.
-func up(d *demo, want vpn.Expected) bool {
-	var halves [2][]vpn.Half
-	for i, x := range want.Ends {
-		snap := change.Snapshot{Router: x.Router, At: time.Now(), Menus: map[string][]schema.Row{}}
-		for _, menu := range vpn.StatusMenus() {
-			snap.Menus[menu] = d.at(x.Router).router.Rows(menu)
-		}
-		halves[i] = []vpn.Half{{Snapshot: snap}}
-	}
-	for _, side := range vpn.Judge(want, halves, time.Now()).Sides {
-		n, of := side.Established()
-		same := slices.ContainsFunc(side.Phase1, func(p vpn.ActivePeer) bool { return p.Matched })
-		if n < of || of == 0 || !same || len(side.SAs) == 0 || slices.ContainsFunc(side.SAs, func(sa vpn.SA) bool { return !sa.Matched }) {
-			return false
-		}
-	}
-	return true
-}
-
 // grave checks what stands at a death: no router has been touched without an
-// earlier "applying" in the trail.
-func (f *fork) grave() {
+// earlier "applying" in the trail. It returns what was decided by then.
+func (f *fork) grave() change.Decision {
 	f.t.Helper()
 	w := f.twin()
 	m := exhume(f.t, w.demo)
@@ -230,11 +152,16 @@ func (f *fork) grave() {
 	}
 	touched := strings.Contains(f.r.where, "gw-")
 	for _, o := range w.routers {
-		touched = touched || len(f.before[o.Router].differs(held(o))) > 0
+		touched = touched || len(f.before[o.Router].differs(held(o.router))) > 0
 	}
 	if n := m.count(change.EventApplying, 0); touched && n != 1 {
 		f.t.Errorf("%s: %d requests began to be applied, want 1", f.r.where, n)
 	}
+	requests, err := m.ledger.Requests(m.ctx(), change.Filter{States: []change.State{change.Applying}})
+	if err != nil || len(requests) != 1 {
+		return change.Undecided
+	}
+	return requests[0].Decided
 }
 
 // verdict ends a world in which the people are done, holds what is left to what
@@ -257,23 +184,29 @@ func (f *fork) verdict(w *world, where string) change.State {
 	}
 	m := exhume(f.t, w.demo)
 	defer func() { _ = m.ledger.Close() }()
+	return f.judge(w.demo, m, w.log.String(), problem)
+}
+
+// judge looks at what a bot that has stopped leaves behind.
+func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...any)) change.State {
+	f.t.Helper()
 	m.verify(f.notes)
 	m.idle()
 	m.marks = m.posted()
 	m.notices()
 	end, rows := m.ended(f.before, problem)
-	for _, o := range w.routers {
-		for _, d := range rows[o.Router].differs(held(o)) {
+	for _, o := range d.routers {
+		for _, d := range rows[o.Router].differs(held(o.router)) {
 			problem("ended %s, %s: %s", end, o.Router, d)
 		}
 		if jobs := o.router.Rows("/system/script/job"); len(jobs) > 0 {
 			problem("scripts run on %s: %d", o.Router, len(jobs))
 		}
 	}
-	if now := stand(w.demo, f.want); now.split() {
+	if now := stand(d.internet, f.want); now.split() {
 		problem("ended %s, %v", end, now)
 	}
-	f.search(w, m, problem)
+	f.search(d, m, log, problem)
 	return end
 }
 
@@ -325,23 +258,33 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 }
 
 // plant looks up the keys that the tunnel has, to search for them.
-func (f *fork) plant(w *world) {
-	f.t.Helper()
-	for _, o := range w.routers {
-		for _, row := range o.router.Rows("/ip/ipsec/identity") {
+func (f *fork) plant(in *rossim.Internet) {
+	for _, router := range in.Routers() {
+		for _, row := range in.Router(router).Rows("/ip/ipsec/identity") {
 			if row["dynamic"] != "true" {
-				f.keys.plant("key of "+row["peer"]+" on "+o.Router, row["secret"])
+				f.keys.plant("key of "+row["peer"]+" on "+router, row["secret"])
+			}
+		}
+	}
+}
+
+// searchRouters looks for the tunnel's keys where routers keep what was done.
+func (f *fork) searchRouters(in *rossim.Internet, problem func(string, ...any)) {
+	for _, router := range in.Routers() {
+		for _, menu := range []string{"/log", "/system/history", "/system/scheduler", "/system/script", "/system/script/job"} {
+			for _, found := range f.keys.in(asJSON(f.t, in.Router(router).Rows(menu))) {
+				problem("%s of %s: %s", menu, router, found)
 			}
 		}
 	}
 }
 
 // search looks for the tunnel's keys, old and new, wherever they must not stand.
-func (f *fork) search(w *world, m *remains, problem func(string, ...any)) {
+func (f *fork) search(d *demo, m *remains, log string, problem func(string, ...any)) {
 	f.t.Helper()
-	f.plant(w)
-	places := map[string][]byte{"the log": []byte(w.log.String())}
-	file, err := os.ReadFile(filepath.Join(w.dir, "ledger.db"))
+	f.plant(d.internet)
+	places := map[string][]byte{"the log": []byte(log)}
+	file, err := os.ReadFile(filepath.Join(d.dir, "ledger.db"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -359,22 +302,18 @@ func (f *fork) search(w *world, m *remains, problem func(string, ...any)) {
 		places["requests"] = append(places["requests"], asJSON(f.t, journal)...)
 	}
 	places["events"] = asJSON(f.t, m.events(change.EventFilter{}))
-	for _, u := range w.slack.People() {
-		for _, c := range []string{"C0VPNOPS", "C0VPNAUDIT", "C0PARTNER", w.slack.Direct(u.ID)} {
-			places["messages"] = append(places["messages"], asJSON(f.t, w.slack.Messages(u.ID, c))...)
+	for _, u := range d.slack.People() {
+		for _, c := range []string{"C0VPNOPS", "C0VPNAUDIT", "C0PARTNER", d.slack.Direct(u.ID)} {
+			places["messages"] = append(places["messages"], asJSON(f.t, d.slack.Messages(u.ID, c))...)
 		}
-		places["modals"] = append(places["modals"], asJSON(f.t, w.slack.Views(u.ID))...)
-	}
-	for _, o := range w.routers {
-		for _, menu := range []string{"/log", "/system/history", "/system/scheduler", "/system/script", "/system/script/job"} {
-			places[o.Router+" "+menu] = asJSON(f.t, o.router.Rows(menu))
-		}
+		places["modals"] = append(places["modals"], asJSON(f.t, d.slack.Views(u.ID))...)
 	}
 	for where, data := range places {
 		for _, found := range f.keys.in(data) {
 			problem("%s: %s", where, found)
 		}
 	}
+	f.searchRouters(d.internet, problem)
 	if !bytes.Contains(places["messages"], []byte("hq-fengshan")) || !bytes.Contains(places["events"], []byte("gw-fengshan")) {
 		problem("nothing was found to search")
 	}

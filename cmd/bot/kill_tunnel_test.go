@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/commands/text"
 	"vpnbot/config"
 	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
+	"vpnbot/store"
 	"vpnbot/vpn"
 )
 
@@ -63,26 +65,29 @@ type passing struct {
 	where  string // it died; "" when it did not
 	once   change.State
 	never  standing
+	parted map[string]standing // by how, without a bot
 	late   change.State
+	luck   string // what befell the routers too, in a third copy; "" nothing
+	unwell change.State
 }
 
 // newFork makes the world before the change: the tunnel is up.
-func newFork(t *testing.T, c demoChange, at int) *fork {
+func newFork(t *testing.T, catalog *text.Catalog, c demoChange, at int) *fork {
 	t.Helper()
 	w := newWorld(t)
+	w.catalog = catalog
 	w.quieten("taichung")
 	f := &fork{t: t, c: c, w: w, before: map[string]holdings{}, r: newReaper(at)}
-	f.p = newPeople(w.demo, "hq-fengshan", patience)
-	f.p.line, f.p.form, f.p.ends = c.line, "總公司↔鳳山", []string{"已確認生效", "已還原", "需人工處理"}
+	f.p = newTunnelPeople(w.demo, c.line, patience)
 	f.p.trusting = at/2%2 == 0
 	w.start(f.r.around)
-	f.want = expectation(t, w)
+	f.want = expectation(t, w.demo, w.sys.store)
 	time.Sleep(20 * time.Second)
 	for _, o := range w.routers {
-		f.before[o.Router] = held(o)
+		f.before[o.Router] = held(o.router)
 	}
-	f.plant(w)
-	if now := stand(w.demo, f.want); !now.up || now.split() {
+	f.plant(w.internet)
+	if now := stand(w.internet, f.want); !now.up || now.split() {
 		t.Fatalf("before the change: %v", now)
 	}
 	return f
@@ -90,13 +95,13 @@ func newFork(t *testing.T, c demoChange, at int) *fork {
 
 // expectation is what hq-fengshan should be, as the ledger and the configuration
 // say.
-func expectation(t *testing.T, w *world) vpn.Expected {
+func expectation(t *testing.T, d *demo, ledger *store.Store) vpn.Expected {
 	t.Helper()
-	cfg, err := config.Load(w.configFile())
+	cfg, err := config.Load(d.configFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	def, err := w.sys.store.Definition(t.Context(), vpn.KindTunnel, "hq-fengshan")
+	def, err := ledger.Definition(t.Context(), vpn.KindTunnel, "hq-fengshan")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +131,6 @@ func (f *fork) lay() {
 		}
 		o.router.SetFaults(rossim.Faults{Latency: 10 * time.Millisecond, OnWrite: write("API"), OnScriptWrite: write("script")})
 	}
-	if !f.c.flagged {
-		f.r.arm(true)
-	}
 }
 
 // play has the people change the tunnel until they are done, and tells where the
@@ -146,12 +148,14 @@ func (f *fork) play() string {
 	select {
 	case err := <-ended:
 		if err != nil {
-			f.t.Fatal(err)
+			f.t.Error(err)
 		}
 		if f.r.arm(false) {
 			return ""
 		}
 	case <-f.r.dead:
+		cancel()
+		<-ended
 	}
 	return f.r.where
 }
@@ -164,29 +168,41 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // dies plays one change in a bubble of its own, with a death at a point.
-func dies(t *testing.T, c demoChange, at int) (got passing) {
+func dies(t *testing.T, catalog *text.Catalog, c demoChange, at int) (got passing) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFork(t, c, at)
+		f := newFork(t, catalog, c, at)
 		f.lay()
+		if !c.flagged {
+			f.r.arm(true)
+		}
 		where := f.play()
 		if got.points = f.r.n; where == "" {
 			got.once = f.verdict(f.w, "")
 			return
 		}
 		got.where = where
-		f.grave()
-		once, late := f.twin(), f.twin()
-		died := time.Now()
+		decided := f.grave()
+		once, late, ghosts := f.twin(), f.twin(), f.haunt()
+		unwell, luck, soon := f.unlucky(at)
+		died, p := time.Now(), f.p
 		close(f.r.free)
 		f.w.end()
 
-		got.once = f.after(once, where+", at once")
+		time.Sleep(time.Second) // scripts go on without the bot
+		guarded := guards(late.internet)
+		got.once = f.after(once, p, where+", at once", again(at))
+		p.trusting, p.heard = false, map[string]bool{} // from here on much has expired, and must be said again
+		if got.luck = luck.name; soon {
+			got.unwell = f.after(unwell, p, where+", "+luck.name+", at once", 0)
+		}
 		time.Sleep(time.Until(died.Add(absence)))
 		synctest.Wait()
-		got.never = stand(late.demo, f.want)
-		f.p.trusting = false // much has expired, and must be said again
-		clear(f.p.heard)
-		got.late = f.after(late, where+", late")
+		got.never = stand(late.internet, f.want)
+		got.parted = f.layToRest(ghosts, decided, guarded)
+		got.late = f.after(late, p, where+", late", 0)
+		if luck.name != "" && !soon {
+			got.unwell = f.after(unwell, p, where+", "+luck.name+", late", 0)
+		}
 	})
 	return got
 }
@@ -197,32 +213,61 @@ func (f *fork) twin() *world {
 	return f.w.copy(func(to io.Writer) error { return f.w.sys.store.Copy(f.t.Context(), to) })
 }
 
-// after starts a bot in a copy, and returns how the change ends there.
-func (f *fork) after(w *world, where string) change.State {
+// unlucky makes a third copy at some of the points, in which something befalls the
+// routers too. It tells whether the bot is to be started there soon.
+func (f *fork) unlucky(at int) (w *world, luck badLuck, soon bool) {
 	f.t.Helper()
-	w.slack.SetLatency(20 * time.Millisecond)
-	for _, o := range w.routers {
-		o.router.SetFaults(rossim.Faults{Latency: 10 * time.Millisecond})
+	if at%4 != 0 {
+		return nil, badLuck{}, false
 	}
-	ctx, cancel := context.WithTimeout(f.t.Context(), 3*time.Hour)
-	defer cancel()
-	w.boot(nil)
-	if err := f.p.at(w.demo).play(ctx); err != nil {
-		f.t.Errorf("%s: %v", where, err)
+	lucks := badLucks()[1:]
+	luck, w = lucks[at/4%len(lucks)], f.twin()
+	if err := luck.strike(w.internet); err != nil {
+		f.t.Error(err)
 	}
-	time.Sleep(time.Minute)
+	return w, luck, at/4/len(lucks)%2 == 0
+}
+
+// again is after how many points the bot that was started at once dies once more;
+// 0: it does not.
+func again(at int) int {
+	if at%3 != 0 {
+		return 0
+	}
+	return 1 + 7*at%31
+}
+
+// after starts a bot in a copy, which dies at the next of its points unless that is
+// 0, and returns how the change ends there.
+func (f *fork) after(w *world, p *people, where string, next int) change.State {
+	f.t.Helper()
+	f.w, f.r, f.p = w, newReaper(next), p.at(w.demo)
+	f.p.pressed, f.p.heard = maps.Clone(p.pressed), maps.Clone(p.heard)
+	f.lay()
+	w.boot(f.r.around)
+	f.r.arm(true)
+	if second := f.play(); second != "" {
+		next := f.twin()
+		close(f.r.free)
+		w.end()
+		return f.after(next, f.p, where+", and "+second, 0)
+	}
+	for end := time.Now().Add(absence); stand(w.internet, f.want).split() && time.Now().Before(end); {
+		time.Sleep(time.Second) // an outage ends, a router has rebooted
+	}
 	return f.verdict(w, where)
 }
 
-// tally counts outcomes.
+// tally counts what came of the deaths in one kind of change.
 type tally struct {
+	c      demoChange
 	mu     sync.Mutex
-	counts map[string]int
-	splits map[string]int
+	counts map[string]int // by outcome
+	splits map[string]int // by how the ends part without a bot
 	deaths int
 }
 
-func (l *tally) add(c demoChange, got passing) {
+func (l *tally) add(got passing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if got.where == "" {
@@ -232,39 +277,74 @@ func (l *tally) add(c demoChange, got passing) {
 	l.counts[fmt.Sprintf("started at once: %s", got.once)]++
 	l.counts[fmt.Sprintf("never started: %s", got.never)]++
 	l.counts[fmt.Sprintf("started after the guards: %s", got.late)]++
-	if got.never.split() {
-		l.splits[c.name+", "+got.where+": "+got.never.String()]++
+	if got.luck != "" {
+		l.counts[fmt.Sprintf("and %s: %s", got.luck, got.unwell)]++
+	}
+	for how := range got.parted {
+		l.splits[how]++
+	}
+}
+
+// play lets the bot die at every point, or at a sample of them.
+func (l *tally) play(t *testing.T) {
+	catalog, err := text.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	undisturbed := dies(t, catalog, l.c, 0)
+	t.Run("at", func(t *testing.T) {
+		for at := 1; at <= undisturbed.points; at++ {
+			if !killFull() && !sampled(l.c, at) {
+				continue
+			}
+			t.Run(fmt.Sprintf("%03d", at), func(t *testing.T) {
+				t.Parallel()
+				l.add(dies(t, catalog, l.c, at))
+			})
+		}
+	})
+	t.Logf("%d points of %s, which ends %s by itself; %d deaths, %.1f s", undisturbed.points, l.c.name, undisturbed.once, l.deaths, time.Since(began).Seconds())
+	for _, outcome := range slices.Sorted(maps.Keys(l.counts)) {
+		t.Logf("%d points of %s, bot %s", l.counts[outcome], l.c.name, outcome)
+	}
+	for _, split := range slices.Sorted(maps.Keys(l.splits)) {
+		t.Logf("%d points of %s, bot never started, ends part: %s", l.splits[split], l.c.name, split)
 	}
 }
 
 // Ensure the tunnel ends on its new rows at both ends or on its old rows at both
 // ends wherever the bot dies in a change of it, and whether it comes back at once,
-// after the guards have looked, or never.
+// after the guards have looked, or never; but for the sequences in which it never
+// does and that DESIGN.md lists, of which there is none too many.
 func TestKill_Tunnel(t *testing.T) {
-	for _, c := range demoChanges() {
-		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
-			began := time.Now()
-			l := tally{counts: map[string]int{}, splits: map[string]int{}}
-			undisturbed := dies(t, c, 0)
-			t.Run("at", func(t *testing.T) {
-				for at := 1; at <= undisturbed.points; at++ {
-					if !killFull() && !sampled(c, at) {
-						continue
-					}
-					t.Run(fmt.Sprintf("%03d", at), func(t *testing.T) {
-						t.Parallel()
-						l.add(c, dies(t, c, at))
-					})
-				}
+	parted := map[string]int{}
+	var all []*tally
+	t.Run("of", func(t *testing.T) {
+		for _, c := range demoChanges() {
+			l := &tally{c: c, counts: map[string]int{}, splits: map[string]int{}}
+			all = append(all, l)
+			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+				t.Parallel()
+				l.play(t)
 			})
-			t.Logf("%d points of %s, which ends %s by itself; %d deaths, %.1f s", undisturbed.points, c.name, undisturbed.once, l.deaths, time.Since(began).Seconds())
-			for _, outcome := range slices.Sorted(maps.Keys(l.counts)) {
-				t.Logf("%d points of %s, bot %s", l.counts[outcome], c.name, outcome)
-			}
-			for _, split := range slices.Sorted(maps.Keys(l.splits)) {
-				t.Errorf("without a bot the ends part: %s", split)
-			}
-		})
+		}
+	})
+	for _, l := range all {
+		for split, n := range l.splits {
+			parted[split] += n
+		}
+	}
+	known := knownSplits(t)
+	for _, split := range slices.Sorted(maps.Keys(parted)) {
+		if !slices.Contains(known, split) {
+			t.Errorf("DESIGN.md does not know that the ends part: %s", split)
+		}
+	}
+	for _, split := range known {
+		if killFull() && parted[split] == 0 {
+			t.Errorf("DESIGN.md lists what was not seen: %s", split)
+		}
 	}
 }
 
@@ -272,7 +352,7 @@ func TestKill_Tunnel(t *testing.T) {
 func sampled(c demoChange, at int) bool {
 	every := 23
 	if raceDetector {
-		every = 61
+		every = 97
 	}
 	return at%every == len(c.name)%every
 }

@@ -33,6 +33,7 @@ type options struct {
 	socket                bool          // listen for other commands
 	round, poll           time.Duration // zero: watch's own
 	ledger                store.Options // more about the ledger, for tests
+	catalog               *text.Catalog // nil: a new one
 	unchecked             bool          // tunnels' plans may be foreseen to fail, for tests
 }
 
@@ -172,8 +173,10 @@ func (s *system) close() error {
 // connect and serveCommands build what answers reading commands, with or without
 // Slack.
 func (d *desk) connect(o options) (err error) {
-	if d.catalog, err = text.New(); err != nil {
-		return err
+	if d.catalog = o.catalog; d.catalog == nil {
+		if d.catalog, err = text.New(); err != nil {
+			return err
+		}
 	}
 	d.people = commands.NewDirectory(d.cfg.People)
 	d.fleet, err = newFleet(d.cfg, o)

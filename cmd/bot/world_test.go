@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 
 	"vpnbot/change"
+	"vpnbot/commands/text"
 	"vpnbot/config"
 	"vpnbot/ros/rossim"
 
@@ -124,6 +125,7 @@ type world struct {
 	over bool // ended
 	// unchecked lets plans come to be that are foreseen to fail.
 	unchecked bool
+	catalog   *text.Catalog // nil: each bot reads its own
 }
 
 func newWorld(t *testing.T) *world { return newWorldOn(t, &cable{}) }
@@ -173,7 +175,7 @@ func (w *world) boot(around func(written bool)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := newSystem(ctx, cfg, options{
 		dialSlack: w.dial, dialRouter: w.dial, log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		ledger: store.Options{NoSync: true, Around: around}, unchecked: w.unchecked,
+		ledger: store.Options{NoSync: true, Around: around}, unchecked: w.unchecked, catalog: w.catalog,
 	})
 	if err != nil {
 		cancel()
@@ -206,7 +208,7 @@ func (w *world) copy(ledger func(io.Writer) error) *world {
 		network: network{listen: c.listen, dial: c.dial}, dir: w.t.TempDir(),
 		url: w.url, tokens: w.tokens, settingUp: w.settingUp, slack: w.slack.Clone(),
 	}
-	twin := &world{demo: d, t: w.t, stop: func() {}}
+	twin := &world{demo: d, t: w.t, stop: func() {}, catalog: w.catalog}
 	w.t.Cleanup(twin.end)
 	if err := os.CopyFS(filepath.Join(d.dir, "secrets"), os.DirFS(filepath.Join(w.dir, "secrets"))); err != nil {
 		w.t.Fatal(err)
