@@ -343,7 +343,10 @@ func (m *remains) notices() {
 		if r.Number == 0 {
 			continue
 		}
-		want["card:"+r.ID], want["outcome:"+r.ID] = 1, 1
+		want["card:"+r.ID], want["outcome:"+r.ID] = 1, m.count(change.EventAttention, r.Number)
+		if r.State != change.NeedsAttention {
+			want["outcome:"+r.ID]++
+		}
 		if n := m.count(change.EventReminded, r.Number); n > 0 {
 			want["reminder:"+r.ID] = n
 		}

@@ -27,7 +27,8 @@ func killFull() bool { return os.Getenv("VPNBOT_KILL") == "full" }
 // of them: before a transaction is on disk, after it and before its caller is
 // told, before a router executes a write, after it and before the answer.
 type reaper struct {
-	at int // the point to die at; 0: none
+	at    int    // the point to die at; 0: none
+	until string // another one, by where it is
 	// turn is held from before a transaction to after it and at both moments of a
 	// router's write: while one point stands still nothing is committed, so that
 	// copies of ledger, routers and Slack fit together.
@@ -63,7 +64,7 @@ func (r *reaper) point(where string) {
 	if !r.armed {
 		return
 	}
-	if r.n++; r.n != r.at {
+	if r.n++; r.where != "" || r.n != r.at && (r.until == "" || where != r.until) {
 		return
 	}
 	r.where = where

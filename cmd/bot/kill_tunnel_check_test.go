@@ -233,6 +233,10 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 			end = r.State
 		case change.Draft, change.Discarded, change.Expired, change.Stale:
 			begun++ // none
+		case change.Applied: // it ended another one
+			if r.Plan.Intent.Resume == 0 {
+				problem("%s ended %q", r.Title(), r.State)
+			}
 		default:
 			problem("%s ended %q: %v", r.Title(), r.State, r.Outcome)
 			end = r.State

@@ -139,12 +139,13 @@ func (f *fork) play() string {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), 3*time.Hour)
 	defer cancel()
+	var playing sync.WaitGroup
 	ended := make(chan error, 1)
-	go func() {
+	playing.Go(func() {
 		err := f.p.play(ctx)
 		pause(ctx, time.Minute)
 		ended <- err
-	}()
+	})
 	select {
 	case err := <-ended:
 		if err != nil {
@@ -155,7 +156,7 @@ func (f *fork) play() string {
 		}
 	case <-f.r.dead:
 		cancel()
-		<-ended
+		playing.Wait()
 	}
 	return f.r.where
 }
