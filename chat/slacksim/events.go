@@ -85,7 +85,10 @@ func (s *Server) insist(payload map[string]any) {
 		if err == nil || try == len(retries) {
 			return
 		}
-		t := time.NewTimer(max(retries[try], 1))
+		if retries[try] == 0 {
+			continue
+		}
+		t := time.NewTimer(retries[try])
 		select {
 		case <-t.C:
 		case <-s.busy.closing:
