@@ -52,8 +52,8 @@ func (j *job) finished(ctx context.Context) error {
 	return j.committed(ctx)
 }
 
-// committed ends the change on its new rows; what its key is known by stands in
-// the definition from the same moment.
+// committed ends the change on its new rows; what it defines and what its key is
+// known by stand in the definition from the same moment.
 func (j *job) committed(ctx context.Context) error {
 	now := time.Now()
 	m, err := j.r.Commit(now)
@@ -63,16 +63,19 @@ func (j *job) committed(ctx context.Context) error {
 	ref := j.r.Plan.Definition
 	def, err := j.e.o.Ledger.Definition(ctx, ref.Kind, ref.Name)
 	if errors.Is(err, change.ErrNotFound) {
-		return j.commit(ctx, m, nil)
+		if j.r.Plan.Defines == nil {
+			return j.commit(ctx, m, nil)
+		}
+		def, err = change.Definition{DefinitionRef: change.DefinitionRef{Kind: ref.Kind, Name: ref.Name}}, nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading definition: %w", err)
 	}
-	next, old, keyed, err := vpn.AfterCommit(now, def, j.r)
+	next, old, defined, err := vpn.AfterCommit(now, def, j.r)
 	if err != nil {
 		return err
 	}
-	if keyed {
+	if defined {
 		m.Definitions = []change.Definition{next}
 		m.Events[0].Facts["definition"] = strconv.Itoa(next.Version)
 		if old != "" {

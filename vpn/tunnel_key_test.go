@@ -38,3 +38,41 @@ func TestAfterCommit(t *testing.T) {
 		t.Errorf("got %v, %v, want nothing new without a key", ok, err)
 	}
 }
+
+// Ensure what a plan defines is the next version, or the first one, with the mark
+// of the key that it wrote; a key that the definition still names is kept.
+func TestAfterCommit_Defines(t *testing.T) {
+	body := func(tunnel vpn.Tunnel) []byte {
+		t.Helper()
+		b, err := tunnel.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	ref := change.DefinitionRef{Kind: vpn.KindTunnel, Name: "hq-fengshan"}
+	for _, tt := range []struct {
+		name      string
+		def       change.Definition
+		defines   vpn.Tunnel
+		mark, old string
+		version   int
+	}{
+		{"first", change.Definition{DefinitionRef: ref}, vpn.Tunnel{Name: ref.Name}, "psk:new", "", 1},
+		{"kept", change.Definition{DefinitionRef: change.DefinitionRef{Kind: ref.Kind, Name: ref.Name, Version: 3}, Body: body(vpn.Tunnel{PSK: "sealed"})}, vpn.Tunnel{Name: ref.Name, PSK: "sealed"}, "", "", 4},
+		{"gone", change.Definition{DefinitionRef: change.DefinitionRef{Kind: ref.Kind, Name: ref.Name, Version: 3}, Body: body(vpn.Tunnel{PSK: "sealed"})}, vpn.Tunnel{Name: ref.Name}, "", "sealed", 4},
+	} {
+		r := change.Request{Requester: "olga", Plan: change.Plan{Defines: body(tt.defines)}}
+		if tt.mark != "" {
+			r.Plan.Steps = []change.Step{{Menu: "/ip/ipsec/identity", Action: schema.Add, Marks: map[string]string{"secret": tt.mark}}}
+		}
+		next, old, ok, err := vpn.AfterCommit(time.Now(), tt.def, r)
+		if err != nil || !ok || string(old) != tt.old || next.Version != tt.version {
+			t.Errorf("%s: got version %d, old key %q, %v, %v", tt.name, next.Version, old, ok, err)
+		}
+		got, err := vpn.DecodeTunnel(next)
+		if err != nil || got.Name != ref.Name || got.PSKMark != tt.mark || got.PSK != tt.defines.PSK {
+			t.Errorf("%s: got %+v, %v", tt.name, got, err)
+		}
+	}
+}
