@@ -20,6 +20,7 @@ type Ledger interface {
 	RequestByNumber(ctx context.Context, number int64) (change.Request, error)
 	Journal(ctx context.Context, id string) ([]change.Entry, error)
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
+	DefinitionVersion(ctx context.Context, kind, name string) (int, error)
 	Changed() (<-chan struct{}, func())
 }
 

@@ -3,12 +3,9 @@ package apply
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"vpnbot/change"
-	"vpnbot/vpn"
 )
 
 // finish brings both routers to the new rows and removes guards and old rows, the
@@ -57,32 +54,10 @@ func (j *job) finished(ctx context.Context) error {
 func (j *job) committed(ctx context.Context) error {
 	now := time.Now()
 	m, err := j.r.Commit(now)
-	if err != nil {
-		return err
+	if err == nil {
+		err = j.define(ctx, now, &m)
 	}
-	ref := j.r.Plan.Definition
-	def, err := j.e.o.Ledger.Definition(ctx, ref.Kind, ref.Name)
-	if errors.Is(err, change.ErrNotFound) {
-		if j.r.Plan.Defines == nil {
-			return j.commit(ctx, m, nil)
-		}
-		def, err = change.Definition{DefinitionRef: change.DefinitionRef{Kind: ref.Kind, Name: ref.Name}}, nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading definition: %w", err)
-	}
-	next, old, defined, err := vpn.AfterCommit(now, def, j.r)
-	if err != nil {
-		return err
-	}
-	if defined {
-		m.Definitions = []change.Definition{next}
-		m.Events[0].Facts["definition"] = strconv.Itoa(next.Version)
-		if old != "" {
-			m.Destroy = append(m.Destroy, old)
-		}
-	}
-	return j.commit(ctx, m, nil)
+	return j.commit(ctx, m, err)
 }
 
 // advance sees that a router is on the new rows, and orders the cut-over again

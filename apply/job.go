@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -172,25 +171,6 @@ func (j *job) rightsHold() (change.Text, bool) {
 		}
 	}
 	return change.Text{}, true
-}
-
-// defined tells whether the plan was computed from the definition that holds now.
-// One that is gone, and one that another request may bring about, say nothing.
-func (j *job) defined(ctx context.Context) (change.Moved, bool, error) {
-	ref := j.r.Plan.Definition
-	if ref.Kind == "" || j.r.Plan.Intent.Resume != 0 {
-		return change.Moved{}, true, nil
-	}
-	def, err := j.e.o.Ledger.Definition(ctx, ref.Kind, ref.Name)
-	switch {
-	case errors.Is(err, change.ErrNotFound):
-		return change.Moved{}, true, nil
-	case err != nil:
-		return change.Moved{}, false, fmt.Errorf("reading definition: %w", err)
-	}
-	return change.Moved{
-		Row: ref.Name, Field: "definition", Was: strconv.Itoa(ref.Version), Is: strconv.Itoa(def.Version),
-	}, def.Version == ref.Version, nil
 }
 
 // fresh reads the routers again and compares. A router that does not answer is

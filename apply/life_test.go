@@ -233,6 +233,8 @@ func (l *ledger) Definition(context.Context, string, string) (change.Definition,
 	return change.Definition{}, change.ErrNotFound
 }
 
+func (l *ledger) DefinitionVersion(context.Context, string, string) (int, error) { return 0, nil }
+
 func (l *ledger) Changed() (<-chan struct{}, func()) { return l.changed, func() {} }
 
 // witness is the ledger as a bot has it: its commits are deeds.

@@ -126,6 +126,9 @@ func (j *job) complete(ctx context.Context) error {
 	a := j.r.Plan.Intent.Account
 	if a == nil {
 		m, err := j.r.Complete(now, false, nil, nil)
+		if err == nil {
+			err = j.define(ctx, now, &m)
+		}
 		return j.commit(ctx, m, err)
 	}
 	account := &change.Account{

@@ -95,6 +95,9 @@ type Definition struct {
 	At   time.Time       `json:"at"`
 	By   PersonID        `json:"by"`
 	Body json.RawMessage `json:"body"`
+	// Retired tells that the thing is no more. Its versions stay, and a later one
+	// may bring it back.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Preference is what a person chose for themselves.

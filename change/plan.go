@@ -55,24 +55,26 @@ type Step struct {
 // Plan is the exact content of a change: what an approver approves and what is
 // applied, byte for byte. It is computed, never edited.
 //
-// Intent, Definition, Defines, Seen, Steps, Tunnel and Reveal decide what is applied. Blast and
-// Warnings are for the reader; they are part of the digest, so that nobody
+// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel and Reveal decide what
+// is applied. Blast and Warnings are for the reader; they are part of the digest, so that nobody
 // approves a plan with a warning missing, and they never influence apply.
 type Plan struct {
 	Intent     Intent        `json:"intent"`
 	Definition DefinitionRef `json:"definition"` // what it was computed from; version 0: nothing yet
 	// Defines is the body of the version that follows Definition, where the plan
 	// makes one. It holds from the moment at which the change is committed.
-	Defines  json.RawMessage `json:"defines,omitempty"`
-	Routers  []string        `json:"routers"`
-	Seen     []Observation   `json:"seen"`
-	State    string          `json:"state"` // StateDigest(Seen)
-	Steps    []Step          `json:"steps"`
-	Tunnel   *TunnelPlan     `json:"tunnel,omitempty"`
-	Reveal   *Credentials    `json:"reveal,omitempty"`
-	Summary  Text            `json:"summary"` // one line for someone who is no network engineer
-	Blast    []Text          `json:"blast,omitempty"`
-	Warnings []Text          `json:"warnings,omitempty"`
+	Defines json.RawMessage `json:"defines,omitempty"`
+	// Retires tells that the definition ends with the change; its versions stay.
+	Retires  bool          `json:"retires,omitempty"`
+	Routers  []string      `json:"routers"`
+	Seen     []Observation `json:"seen"`
+	State    string        `json:"state"` // StateDigest(Seen)
+	Steps    []Step        `json:"steps"`
+	Tunnel   *TunnelPlan   `json:"tunnel,omitempty"`
+	Reveal   *Credentials  `json:"reveal,omitempty"`
+	Summary  Text          `json:"summary"` // one line for someone who is no network engineer
+	Blast    []Text        `json:"blast,omitempty"`
+	Warnings []Text        `json:"warnings,omitempty"`
 }
 
 // Credentials are what the owner of an account may open once it is applied.
@@ -93,8 +95,11 @@ type DefinitionRef struct {
 }
 
 // Empty tells whether there is nothing to do. A plan with phases does something
-// even without steps: it negotiates afresh.
-func (p Plan) Empty() bool { return len(p.Steps) == 0 && p.Tunnel == nil }
+// even without steps: it negotiates afresh. So does one that is about a definition
+// alone.
+func (p Plan) Empty() bool {
+	return len(p.Steps) == 0 && p.Tunnel == nil && p.Defines == nil && !p.Retires
+}
 
 // life is how long the plan may wait for approval. A tunnel does not stand still
 // as long as an account does.

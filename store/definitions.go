@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -26,7 +27,8 @@ func latestDefinition(b *bbolt.Bucket, kind, name string) (change.Definition, bo
 	return d, found, err
 }
 
-// Definition returns the latest version of a definition.
+// Definition returns the latest version of a definition; one that is retired is
+// change.ErrNotFound.
 func (s *Store) Definition(ctx context.Context, kind, name string) (change.Definition, error) {
 	var d change.Definition
 	err := s.view(ctx, func(tx *bbolt.Tx) error {
@@ -35,7 +37,7 @@ func (s *Store) Definition(ctx context.Context, kind, name string) (change.Defin
 			return err
 		}
 		var ok bool
-		if d, ok, err = latestDefinition(b, kind, name); err == nil && !ok {
+		if d, ok, err = latestDefinition(b, kind, name); err == nil && (!ok || d.Retired) {
 			err = change.ErrNotFound
 		}
 		return err
@@ -46,7 +48,27 @@ func (s *Store) Definition(ctx context.Context, kind, name string) (change.Defin
 	return d, nil
 }
 
-// Definitions returns the latest version of every definition, by kind and name.
+// DefinitionVersion returns the number of a definition's latest version, retired or
+// not; 0 means that there was none yet.
+func (s *Store) DefinitionVersion(ctx context.Context, kind, name string) (int, error) {
+	version := 0
+	err := s.view(ctx, func(tx *bbolt.Tx) error {
+		b, err := bucket(tx, bucketDefinitions)
+		if err != nil {
+			return err
+		}
+		d, _, err := latestDefinition(b, kind, name)
+		version = d.Version
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("definition %s %s: %w", kind, name, err)
+	}
+	return version, nil
+}
+
+// Definitions returns the latest version of every definition, by kind and name,
+// without those that are retired.
 func (s *Store) Definitions(ctx context.Context) ([]change.Definition, error) {
 	all, err := list[change.Definition](ctx, s, bucketDefinitions, nil, nil)
 	if err != nil {
@@ -60,5 +82,5 @@ func (s *Store) Definitions(ctx context.Context) ([]change.Definition, error) {
 		}
 		out = append(out, d)
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(d change.Definition) bool { return d.Retired }), nil
 }

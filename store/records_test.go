@@ -170,6 +170,40 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
+// Ensure a retired definition is found no more, its number goes on, and a later
+// version brings it back.
+func TestDefinitions_Retired(t *testing.T) {
+	s := storetest.Open(t)
+	version := func(n int, retired bool) {
+		t.Helper()
+		m := events(1)
+		m.Definitions = []change.Definition{{
+			DefinitionRef: change.DefinitionRef{Kind: "tunnel", Name: "hq-lab", Version: n}, At: start, By: "olga", Body: json.RawMessage(`{}`), Retired: retired,
+		}}
+		commit(t, s, m, nil)
+	}
+	holds := func(want int, there bool) {
+		t.Helper()
+		got, err := s.DefinitionVersion(t.Context(), "tunnel", "hq-lab")
+		if err != nil || got != want {
+			t.Errorf("got version %d, %v, want %d", got, err, want)
+		}
+		if _, err := s.Definition(t.Context(), "tunnel", "hq-lab"); errors.Is(err, change.ErrNotFound) == there {
+			t.Errorf("version %d: got %v, want it there: %v", want, err, there)
+		}
+		if all, err := s.Definitions(t.Context()); err != nil || (len(all) > 0) != there {
+			t.Errorf("version %d: got %v, %v, want it listed: %v", want, all, err, there)
+		}
+	}
+	holds(0, false)
+	version(1, false)
+	holds(1, true)
+	version(2, true)
+	holds(2, false)
+	version(3, false)
+	holds(3, true)
+}
+
 // Ensure accounts are found by site, name and person.
 func TestAccounts(t *testing.T) {
 	s := storetest.Open(t)

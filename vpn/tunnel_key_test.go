@@ -39,6 +39,22 @@ func TestAfterCommit(t *testing.T) {
 	}
 }
 
+// Ensure a plan that ends a definition leaves its last version, without a key.
+func TestAfterCommit_Retires(t *testing.T) {
+	body, err := vpn.Tunnel{Name: "hq-fengshan", PSK: "sealed", PSKMark: "psk:old"}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := change.Definition{DefinitionRef: change.DefinitionRef{Kind: vpn.KindTunnel, Name: "hq-fengshan", Version: 3}, Body: body}
+	next, old, ok, err := vpn.AfterCommit(time.Now(), def, change.Request{Plan: change.Plan{Retires: true}})
+	if err != nil || !ok || !next.Retired || next.Version != 4 || old != "sealed" {
+		t.Fatalf("got %+v, %q, %v, %v", next, old, ok, err)
+	}
+	if got, err := vpn.DecodeTunnel(next); err != nil || got.PSK != "" || got.PSKMark != "psk:old" || got.Name != "hq-fengshan" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 // Ensure what a plan defines is the next version, or the first one, with the mark
 // of the key that it wrote; a key that the definition still names is kept.
 func TestAfterCommit_Defines(t *testing.T) {
