@@ -41,6 +41,7 @@ var arrows = map[string]string{
 
 	"chat/slacksim/pagetest": "",
 	"ros/rossim/script":      "ros/schema",
+	"ros/rossim/strangers":   "",
 	"store/storetest":        "change change/trail store",
 }
 

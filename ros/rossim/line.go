@@ -205,9 +205,14 @@ func (in *Internet) holds(n *node, addr netip.Addr) bool {
 // remoteOf returns the address of a peer that names one: the address itself, or
 // what its name resolves to.
 func (in *Internet) remoteOf(peer schema.Row) (netip.Addr, bool) {
-	if p, err := netip.ParsePrefix(peer["address"]); err == nil {
-		return p.Addr(), p.IsSingleIP()
+	if a, ok := in.names[peer["address"]]; ok {
+		return a, ok
 	}
-	a, ok := in.names[peer["address"]]
-	return a, ok
+	return literal(peer)
+}
+
+// literal returns the one address that a peer is given as such.
+func literal(peer schema.Row) (netip.Addr, bool) {
+	p, err := netip.ParsePrefix(peer["address"])
+	return p.Addr(), err == nil && p.IsSingleIP()
 }

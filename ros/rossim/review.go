@@ -15,19 +15,51 @@ func (in *Internet) review(n *node) {
 	i, doors := in.byName[n.name], in.doors(n)
 	n.r.mu.Lock()
 	defer n.r.mu.Unlock()
-	s := n.r.st
+	n.r.st.review(in.remoteOf, func(rec *record, peers []*record, view schema.Row) { in.viewPolicy(i, doors, peers, rec, view) })
+}
+
+// reviewAlone is review for a router that no Internet reaches: nothing of its
+// IPsec is up.
+func (s *state) reviewAlone() {
+	if s.wake != nil {
+		return
+	}
+	s.review(literal, func(rec *record, peers []*record, view schema.Row) {
+		peer := viewSAs(literal, peers, rec, view)
+		if a, err := netip.ParseAddr(peer["local-address"]); err == nil {
+			view["sa-src-address"] = a.String()
+		}
+	})
+}
+
+// ofIPsec tells whether a write touches what review looks at.
+func ofIPsec(done []touched) bool {
+	return slices.ContainsFunc(done, func(t touched) bool {
+		return strings.HasPrefix(t.rec.home.path, "/ip/ipsec/") || t.rec.home.path == "/interface/l2tp-server/server"
+	})
+}
+
+// review gives every row its view. encrypts adds what a policy shows of its
+// phase 2.
+func (s *state) review(remoteOf func(schema.Row) (netip.Addr, bool), encrypts func(rec *record, peers []*record, view schema.Row)) {
 	peers := s.tables["/ip/ipsec/peer"]
 	for _, rec := range peers {
-		s.look(rec, in.viewPeer(peers, rec))
+		s.look(rec, viewPeer(remoteOf, peers, rec))
 	}
 	for _, rec := range s.tables["/ip/ipsec/identity"] {
 		s.look(rec, viewIdentity(peers, rec))
 	}
 	taken := map[string]bool{}
 	for _, rec := range s.tables["/ip/ipsec/policy"] {
-		if rec.vals["template"] != "true" {
-			s.look(rec, in.viewPolicy(i, doors, peers, rec, taken))
+		if rec.vals["template"] == "true" {
+			continue
 		}
+		view := viewPolicy(rec, taken)
+		if rec.vals["action"] == "encrypt" {
+			view["ph2-count"], view["ph2-state"] = "0", "no-phase2"
+			encrypts(rec, peers, view)
+		}
+		s.look(rec, view)
 	}
 }
 
@@ -39,9 +71,9 @@ func (s *state) look(rec *record, view schema.Row) {
 	}
 }
 
-func (in *Internet) viewPeer(peers []*record, rec *record) schema.Row {
+func viewPeer(remoteOf func(schema.Row) (netip.Addr, bool), peers []*record, rec *record) schema.Row {
 	v, view := rec.vals, schema.Row{}
-	remote, ok := in.remoteOf(v)
+	remote, ok := remoteOf(v)
 	if v["passive"] == "true" || (!ok && strings.Contains(v["address"]+"/", "/")) {
 		view["responder"] = "true"
 	}
@@ -97,9 +129,9 @@ func viewIdentity(peers []*record, rec *record) schema.Row {
 	return view
 }
 
-// viewPolicy tells a policy's state. taken collects the selectors of enabled
-// policies, of which the first alone is valid.
-func (in *Internet) viewPolicy(i int, doors []door, peers []*record, rec *record, taken map[string]bool) schema.Row {
+// viewPolicy tells what a policy is whether anything is up or not. taken collects
+// the selectors of enabled policies, of which the first alone is valid.
+func viewPolicy(rec *record, taken map[string]bool) schema.Row {
 	v := rec.vals
 	view := schema.Row{"invalid": "false", "active": "false"}
 	if v["disabled"] != "true" {
@@ -109,10 +141,11 @@ func (in *Internet) viewPolicy(i int, doors []door, peers []*record, rec *record
 		}
 		taken[sel] = true
 	}
-	if v["action"] != "encrypt" {
-		return view
-	}
-	view["ph2-count"], view["ph2-state"] = "0", "no-phase2"
+	return view
+}
+
+// viewPolicy tells what is up for a policy that encrypts.
+func (in *Internet) viewPolicy(i int, doors []door, peers []*record, rec *record, view schema.Row) {
 	in.viewSAs(i, doors, peers, rec, view)
 	count := 0
 	for _, k := range in.ikes {
@@ -128,7 +161,6 @@ func (in *Internet) viewPolicy(i int, doors []door, peers []*record, rec *record
 	if count > 0 {
 		view["ph2-count"], view["ph2-state"], view["active"] = itoa(count), "established", "true"
 	}
-	return view
 }
 
 // viewSAs fills in between which addresses the SAs of a policy are, or will be.
@@ -137,18 +169,9 @@ func (in *Internet) viewSAs(i int, doors []door, peers []*record, rec *record, v
 		view["sa-src-address"], view["sa-dst-address"] = k.ends[e].local.String(), k.ends[e].remote.String()
 		return
 	}
-	name, _, _ := strings.Cut(rec.vals["peer"], ",")
-	at := slices.IndexFunc(peers, func(p *record) bool { return p.name() == name })
-	if at < 0 {
-		if name != "" {
-			view[".about"] = "Peer does not exist"
-		}
+	peer := viewSAs(in.remoteOf, peers, rec, view)
+	if peer == nil {
 		return
-	}
-	peer := peers[at].vals
-	view["sa-src-address"], view["sa-dst-address"] = netip.IPv6Unspecified().String(), netip.IPv6Unspecified().String()
-	if remote, ok := in.remoteOf(peer); ok {
-		view["sa-dst-address"] = remote.String()
 	}
 	for _, d := range doors {
 		if peer["local-address"] == "" || peer["local-address"] == d.inside.String() {
@@ -156,4 +179,23 @@ func (in *Internet) viewSAs(i int, doors []door, peers []*record, rec *record, v
 			break
 		}
 	}
+}
+
+// viewSAs fills in what a policy's peer alone tells of its SAs' addresses, and
+// returns the peer's values; nil when there is none.
+func viewSAs(remoteOf func(schema.Row) (netip.Addr, bool), peers []*record, rec *record, view schema.Row) schema.Row {
+	name, _, _ := strings.Cut(rec.vals["peer"], ",")
+	at := slices.IndexFunc(peers, func(p *record) bool { return p.name() == name })
+	if at < 0 {
+		if name != "" {
+			view[".about"] = "Peer does not exist"
+		}
+		return nil
+	}
+	peer := peers[at].vals
+	view["sa-src-address"], view["sa-dst-address"] = netip.IPv6Unspecified().String(), netip.IPv6Unspecified().String()
+	if remote, ok := remoteOf(peer); ok {
+		view["sa-dst-address"] = remote.String()
+	}
+	return peer
 }

@@ -158,6 +158,7 @@ func (s *state) reboot() {
 	s.booted = s.now()
 	s.l2tpPeer()
 	s.renumber()
+	s.reviewAlone()
 	s.rebootSchedules()
 	s.log("system,info", "router rebooted")
 }

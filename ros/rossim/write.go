@@ -31,6 +31,9 @@ type touched struct {
 func (s *state) apply(c change) (string, []touched, error) {
 	id, done, err := s.execute(c)
 	s.affect(done)
+	if ofIPsec(done) {
+		s.reviewAlone()
+	}
 	s.schedule(done)
 	return id, done, err
 }

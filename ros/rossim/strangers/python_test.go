@@ -1,0 +1,13 @@
+package strangers
+
+import "testing"
+
+// Ensure librouteros finds what RouterOS would answer, over TLS and in the clear.
+func TestLibrouteros(t *testing.T) {
+	needPython(t, "librouteros")
+	for _, version := range []string{"7.22.3"} {
+		t.Run(version, func(t *testing.T) {
+			simulate(t, version).play(t, nil, python, "librouteros_client.py")
+		})
+	}
+}
