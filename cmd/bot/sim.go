@@ -3,11 +3,13 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ import (
 type simCommand struct {
 	Routers int           `default:"2" help:"How many (${default})."`
 	Latency time.Duration `default:"0s" help:"Time that each command takes."`
-	Profile string        `default:"7.22.3" help:"RouterOS version (${default})."`
+	Profile string        `default:"7.22.3" placeholder:"VERSION,…" help:"RouterOS version (${default}); a router of its own as NAME=VERSION (6.49.7, 7.17.2, 7.22.3)."`
 	Config  string        `placeholder:"FILE" help:"Serve the routers of this configuration at their addresses, with certificates that are kept in its state directory (sim)."`
 }
 
@@ -35,6 +37,10 @@ func (c simCommand) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
+	profiles, err := c.profiles(wanted)
+	if err != nil {
+		return err
+	}
 	var sims []*simulated
 	defer func() {
 		for _, s := range sims {
@@ -42,7 +48,7 @@ func (c simCommand) Run(env *environment) (err error) {
 		}
 	}()
 	for _, w := range wanted {
-		s, err := c.start(w, certificates)
+		s, err := c.start(w, profiles[w.Name], certificates)
 		if err != nil {
 			return fmt.Errorf("router %s: %w", w.Name, err)
 		}
@@ -57,14 +63,38 @@ func (c simCommand) Run(env *environment) (err error) {
 
 func (c simCommand) validate() error {
 	switch {
-	case c.Profile != rossim.ProfileDefault:
-		return usageError{fmt.Errorf("--profile: expected %s", rossim.ProfileDefault)}
 	case c.Routers < 1 || c.Routers > 1000:
 		return usageError{errors.New("--routers: expected 1 to 1000")}
 	case c.Latency < 0:
 		return usageError{errors.New("--latency: expected 0 or more")}
 	}
 	return nil
+}
+
+// profiles reads --profile: the version of every router, or of one, NAME=VERSION.
+func (c simCommand) profiles(routers []vpn.Router) (map[string]string, error) {
+	all := rossim.ProfileDefault
+	own := make(map[string]string)
+	for word := range strings.SplitSeq(c.Profile, ",") {
+		name, version, named := strings.Cut(word, "=")
+		if !named {
+			version, all = word, word
+		}
+		if !slices.Contains(rossim.Profiles(), version) {
+			return nil, usageError{fmt.Errorf("--profile %s: expected %s", word, strings.Join(rossim.Profiles(), ", "))}
+		}
+		if named && !slices.ContainsFunc(routers, func(r vpn.Router) bool { return r.Name == name }) {
+			return nil, usageError{fmt.Errorf("--profile %s: no router is called %s", word, name)}
+		}
+		if named {
+			own[name] = version
+		}
+	}
+	versions := make(map[string]string, len(routers))
+	for _, r := range routers {
+		versions[r.Name] = cmp.Or(own[r.Name], all)
+	}
+	return versions, nil
 }
 
 // wanted are the routers to play, and where their certificates are kept.
@@ -100,8 +130,8 @@ type simulated struct {
 
 func (s *simulated) close() error { return errors.Join(s.router.Close(), s.serving.Wait()) }
 
-func (c simCommand) start(w vpn.Router, certificates string) (_ *simulated, err error) {
-	r, err := rossim.New(rossim.Options{Name: w.Name, Profile: c.Profile, Latency: c.Latency})
+func (c simCommand) start(w vpn.Router, profile, certificates string) (_ *simulated, err error) {
+	r, err := rossim.New(rossim.Options{Name: w.Name, Profile: profile, Latency: c.Latency})
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,8 @@
 // seen failures, the .about texts, and the order in which a pool hands out
 // its addresses (lowest free first).
 //
-// The menus under data come from the console dumps of tikoci/restraml (The
-// Unlicense).
+// Profiles are the RouterOS versions that a Router plays; each has the menus,
+// attributes, defaults and forms of its version. The menus under data come from
+// the console dumps of tikoci/restraml (The Unlicense); those of 6.49, of which
+// there is no dump, from a public export and the dump of 7.9.
 package rossim

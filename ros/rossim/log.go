@@ -11,8 +11,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// stamp is the router's time as it prints dates since 7.10.
-func (s *state) stamp() string { return s.now().UTC().Format(time.DateTime) }
+// stamp is the router's time as it prints it.
+func (s *state) stamp() string { return s.prof.dateTime(s.now()) }
 
 // log writes a row into memory when a logging rule asks for its topics.
 func (s *state) log(topics, message string) { s.logAt(time.Now(), topics, message) }
@@ -24,7 +24,7 @@ func (s *state) logAt(at time.Time, topics, message string) {
 	}
 	m := s.prof.menus["/log"]
 	rec := &record{home: m, id: s.newID(m), vals: schema.Row{
-		"time": at.Add(s.skew).UTC().Format(time.DateTime), "topics": topics, "message": message, "buffer": "memory",
+		"time": s.prof.dateTime(at.Add(s.skew)), "topics": topics, "message": message, "buffer": "memory",
 	}}
 	s.insert(rec, nil)
 	limit := s.memoryLines()

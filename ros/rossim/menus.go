@@ -1,26 +1,12 @@
 package rossim
 
 import (
-	"embed"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"vpnbot/ros/schema"
 )
-
-// The tables under data are the profile: what the console of a real router
-// reported (menus-*.json) and what it does not report (rules.json).
-//
-//go:embed data/*.json
-var data embed.FS
-
-// ProfileDefault is the RouterOS version that a Router plays when Options
-// names none.
-const ProfileDefault = "7.22.3"
 
 // menu is one menu of a profile.
 type menu struct {
@@ -60,90 +46,47 @@ type rule struct {
 // attr is how one attribute is checked and written.
 type attr struct {
 	schema.Attr
-	form  string   // how the value is checked; see (attr).parse
-	words []string // words taken besides the form
-	refs  []string
+	form   string   // how the value is checked; see (attr).parse
+	words  []string // words taken besides the form
+	refs   []string
+	months bool // a date is written with the month's name
 }
 
-// profile is every menu of one RouterOS version.
-type profile struct {
-	version string
-	menus   map[string]*menu
-	paths   []string
-}
-
-var profile7223 = sync.OnceValues(func() (*profile, error) { return compile("7.22.3") })
-
-// loadProfile returns the tables of a version. They are never written to.
-func loadProfile(version string) (*profile, error) {
-	switch version {
-	case "7.22.3":
-		return profile7223()
+// newMenu joins what the console reported with the rule. What the version lacks
+// is dropped from the rule's rows.
+func newMenu(p *profile, path string, e *entry, r rule) *menu {
+	m := &menu{
+		path: path, list: e.Kind == "list", ordered: e.Ordered,
+		commands: make(map[string]bool), attrs: make(map[string]attr), readable: make(map[string]bool),
+		unset: e.Unset, printing: e.Print, rule: r, space: path,
 	}
-	return nil, fmt.Errorf("RouterOS profile %q is not known: want 7.22.3", version)
-}
-
-type menuFile struct {
-	Menus map[string]struct {
-		Kind     string
-		Ordered  bool
-		Commands []string
-		Write    map[string]string
-		Read     []string
-		Unset    []string
-		Print    []string
+	if r.Type != "" || path == "/interface" {
+		m.space = "/interface"
 	}
-}
-
-func compile(version string) (*profile, error) {
-	p := &profile{version: version, menus: make(map[string]*menu)}
-	var rules struct{ Menus map[string]rule }
-	if err := decode("data/rules.json", &rules); err != nil {
-		return nil, err
+	m.setCommands(e.Commands)
+	for _, name := range e.Read {
+		m.readable[name] = true
 	}
-	for _, name := range []string{"menus-" + version, "menus-extra"} {
-		var f menuFile
-		if err := decode("data/"+name+".json", &f); err != nil {
-			return nil, err
-		}
-		for path, m := range f.Menus {
-			c := &menu{
-				path: path, list: m.Kind == "list", ordered: m.Ordered,
-				commands: make(map[string]bool), attrs: make(map[string]attr), readable: make(map[string]bool),
-				unset: m.Unset, printing: m.Print, rule: rules.Menus[path], space: path,
-			}
-			if c.rule.Type != "" || path == "/interface" {
-				c.space = "/interface"
-			}
-			c.setCommands(m.Commands)
-			for _, name := range m.Read {
-				c.readable[name] = true
-			}
-			c.readable[".about"] = c.readable["about"] // a warning, which the API spells with a dot
-			for name, kind := range m.Write {
-				c.attrs[name] = c.attr(name, kind)
-			}
-			p.menus[path] = c
-		}
+	m.readable[".about"] = m.readable["about"] // a warning, which the API spells with a dot
+	for name, kind := range e.Write {
+		a := m.attr(name, kind)
+		a.months = p.months()
+		m.attrs[name] = a
 	}
-	for _, path := range []string{"", "/tool"} {
-		p.menus[path] = &menu{path: path, commands: map[string]bool{"ping": true}}
+	lacks := func(name, _ string) bool {
+		_, ok := m.attrs[name]
+		return !ok && !m.readable[name] && name != schema.ID
 	}
-	p.menus[""].commands["execute"], p.menus[""].commands["parse"] = true, true
-	p.menus["/system"] = &menu{path: "/system", commands: map[string]bool{"reboot": true, "shutdown": true}}
-	p.paths = slices.Sorted(maps.Keys(p.menus))
-	return p, nil
-}
-
-func decode(name string, into any) error {
-	b, err := data.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("reading profile tables: %w", err)
+	m.rule.Defaults, m.rule.Flags = r.Defaults.Clone(), r.Flags.Clone()
+	maps.DeleteFunc(m.rule.Defaults, lacks)
+	maps.DeleteFunc(m.rule.Flags, lacks)
+	m.rule.Rows = nil
+	for _, row := range r.Rows {
+		row = row.Clone()
+		maps.DeleteFunc(row, lacks)
+		m.rule.Rows = append(m.rule.Rows, row)
 	}
-	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("reading profile table %s: %w", name, err)
-	}
-	return nil
+	return m
 }
 
 func (m *menu) setCommands(names []string) {
@@ -213,27 +156,3 @@ func (m *menu) secret(name string) bool { return slices.Contains(m.rule.Secrets,
 
 // named tells whether rows of the menu can be addressed by their name.
 func (m *menu) named() bool { return m.readable["name"] }
-
-// since tells whether the profile is that version or newer.
-func (p *profile) since(major, minor int) bool {
-	v, err := schema.ParseVersion(p.version)
-	return err == nil && v.Compare(schema.Version{Major: major, Minor: minor}) >= 0
-}
-
-// prefixOf tells whether path or a menu below it exists.
-func (p *profile) prefixOf(path string) bool {
-	return slices.ContainsFunc(p.paths, func(q string) bool {
-		return q == path || strings.HasPrefix(q, path+"/")
-	})
-}
-
-// interfaces returns the menus whose rows are interfaces, "/interface" first.
-func (p *profile) interfaces() []*menu {
-	var ms []*menu
-	for _, path := range p.paths {
-		if m := p.menus[path]; m.space == "/interface" {
-			ms = append(ms, m)
-		}
-	}
-	return ms
-}

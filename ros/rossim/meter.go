@@ -63,7 +63,7 @@ func (s *state) measure(rec *record, row schema.Row) {
 			return
 		}
 		row["seen-traffic"] = "true"
-		row["addtime"] = rec.live.born.Add(s.skew).UTC().Format(time.DateTime)
+		row["addtime"] = s.prof.dateTime(rec.live.born.Add(s.skew))
 		row["expires-in"] = uptime(rec.live.hard.Sub(now))
 	}
 }

@@ -89,8 +89,8 @@ func (s *state) nextRun(rec *record, now time.Time) planned {
 		}
 		return planned{at: nth(rec.since.Add(-s.skew), interval, 1, now)}
 	}
-	start, err := time.Parse(time.DateTime, rec.vals["start-date"]+" "+rec.vals["start-time"])
-	if err != nil {
+	start, ok := s.prof.parseDateTime(rec.vals["start-date"], rec.vals["start-time"])
+	if !ok {
 		return planned{}
 	}
 	return planned{at: nth(start, interval, 0, now.Add(s.skew)), wall: true}
@@ -123,7 +123,7 @@ func (s *state) date(vals schema.Row) {
 		vals["start-time"] = now.Format(time.TimeOnly)
 	}
 	if vals["start-date"] == "" {
-		vals["start-date"] = now.Format(time.DateOnly)
+		vals["start-date"] = s.prof.date(now)
 	}
 }
 

@@ -67,6 +67,9 @@ func newState(p *profile, now time.Time) *state {
 		for _, row := range m.rule.Rows {
 			rec := &record{home: m, vals: row.Clone(), builtin: m.rule.Fixed}
 			delete(rec.vals, schema.ID)
+			if path == groupMenu {
+				rec.vals["policy"] = p.mergePolicy("", row["policy"])
+			}
 			if rec.id = row[schema.ID]; rec.id == "" && m.list {
 				rec.id = s.newID(m)
 			}
@@ -274,12 +277,14 @@ func (s *state) compute(m *menu, rec *record, row schema.Row) {
 		row["uptime"] = uptime(s.now().Sub(s.booted))
 	case "/system/clock":
 		now := s.now().UTC()
-		row["date"], row["time"] = now.Format(time.DateOnly), now.Format(time.TimeOnly)
+		row["date"], row["time"] = s.prof.date(now), now.Format(time.TimeOnly)
+	case "/log":
+		row["time"] = s.prof.logTime(row["time"], s.now())
 	case "/ip/pool":
 		s.countPool(rec, row)
 	case schedulerMenu:
 		if p, ok := s.planned[rec.serial]; ok {
-			row["next-run"] = s.due(p).Add(s.skew).UTC().Format(time.DateTime)
+			row["next-run"] = s.prof.dateTime(s.due(p).Add(s.skew))
 		}
 	case "/system/script":
 		if script.Parse(row["source"]) != nil {

@@ -81,12 +81,12 @@ func (s *state) setClock(vals schema.Row) {
 	delete(vals, "date")
 	delete(vals, "time")
 	if date == "" {
-		date = now.Format(time.DateOnly)
+		date = s.prof.date(now)
 	}
 	if clock == "" {
 		clock = now.Format(time.TimeOnly)
 	}
-	if t, err := time.Parse(time.DateTime, date+" "+clock); err == nil {
+	if t, ok := s.prof.parseDateTime(date, clock); ok {
 		s.moveClock(t)
 	}
 }

@@ -8,26 +8,35 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// policies is the order in which a group's policy is answered.
-var policies = []string{
-	"local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web", "sniff",
-	"sensitive", "api", "romon", "rest-api",
-}
+// groupMenu lists what users may do.
+const groupMenu = "/user/group"
+
+// What a group may grant, in the order in which it is answered.
+var (
+	policies6 = []string{
+		"local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web", "sniff",
+		"sensitive", "api", "romon", "dude", "tikapp",
+	}
+	policiesSince7 = []string{
+		"local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web", "sniff",
+		"sensitive", "api", "romon", "rest-api",
+	}
+)
 
 // policyText checks the tokens and writes those granted first, then the rest
 // negated.
-func policyText(value string) (string, error) {
+func (p *profile) policyText(value string) (string, error) {
 	for tok := range strings.SplitSeq(value, ",") {
-		if tok = strings.TrimPrefix(tok, "!"); tok != "" && !slices.Contains(policies, tok) {
+		if tok = strings.TrimPrefix(tok, "!"); tok != "" && !slices.Contains(p.policies, tok) {
 			return "", errNoMatch("policy")
 		}
 	}
-	return mergePolicy("", value), nil
+	return p.mergePolicy("", value), nil
 }
 
 // mergePolicy applies the tokens of value to those of old: set adds, !token
 // takes away.
-func mergePolicy(old, value string) string {
+func (p *profile) mergePolicy(old, value string) string {
 	granted := map[string]bool{}
 	for tok := range strings.SplitSeq(old+","+value, ",") {
 		if no, ok := strings.CutPrefix(tok, "!"); ok {
@@ -37,11 +46,11 @@ func mergePolicy(old, value string) string {
 		}
 	}
 	var yes, no []string
-	for _, p := range policies {
-		if granted[p] {
-			yes = append(yes, p)
+	for _, policy := range p.policies {
+		if granted[policy] {
+			yes = append(yes, policy)
 		} else {
-			no = append(no, "!"+p)
+			no = append(no, "!"+policy)
 		}
 	}
 	return strings.Join(append(yes, no...), ",")
@@ -62,7 +71,7 @@ func (a account) may(policy string) bool { return a.rights[policy] }
 // winbox is the administrator for whom Add, Set and Remove write.
 func winbox() account {
 	a := account{name: "admin", group: "full", from: "192.0.2.250", via: "winbox", rights: map[string]bool{}}
-	for _, p := range policies {
+	for _, p := range slices.Concat(policies6, policiesSince7) {
 		a.rights[p] = true
 	}
 	return a

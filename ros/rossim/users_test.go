@@ -75,7 +75,7 @@ func TestGroupPolicy(t *testing.T) {
 	policy := func(want string) {
 		t.Helper()
 		got := strings.Split(r.Rows("/user/group")[3]["policy"], ",")
-		if len(got) != len(policies) {
+		if len(got) != len(r.prof.policies) {
 			t.Errorf("policy = %q", got)
 		}
 		var granted []string

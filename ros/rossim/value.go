@@ -45,7 +45,7 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 	case "clock":
 		return a.parseTime(value, time.TimeOnly, time.TimeOnly, "15:04")
 	case "date":
-		return a.parseTime(value, time.DateOnly, time.DateOnly, "Jan/02/2006")
+		return a.parseDate(value)
 	case "mac":
 		hw, err := net.ParseMAC(value)
 		if err != nil {
@@ -189,6 +189,15 @@ func (a attr) parseTime(value, form string, forms ...string) (string, error) {
 		}
 	}
 	return "", errInvalid(a.Name)
+}
+
+// parseDate reads a date as it is written since 7.10 or before.
+func (a attr) parseDate(value string) (string, error) {
+	if !a.months {
+		return a.parseTime(value, time.DateOnly, time.DateOnly, monthDate)
+	}
+	date, err := a.parseTime(value, monthDate, monthDate, time.DateOnly)
+	return strings.ToLower(date), err
 }
 
 func (a attr) parseRanges(value string) (string, error) {

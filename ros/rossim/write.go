@@ -164,7 +164,7 @@ func (s *state) resolve(m *menu, a attr, value string) (string, error) {
 	case "pool":
 		return s.poolOrAddress(a, value)
 	case "policy":
-		return policyText(value)
+		return s.prof.policyText(value)
 	}
 	return value, nil
 }
@@ -267,8 +267,8 @@ func (s *state) setOne(c change, rec *record, vals schema.Row) error {
 	}
 	next := rec.vals.Clone()
 	maps.Copy(next, vals)
-	if c.menu.path == "/user/group" && vals["policy"] != "" {
-		next["policy"] = mergePolicy(rec.vals["policy"], c.values["policy"])
+	if c.menu.path == groupMenu && vals["policy"] != "" {
+		next["policy"] = s.prof.mergePolicy(rec.vals["policy"], c.values["policy"])
 	}
 	for _, name := range c.unset {
 		delete(next, name)

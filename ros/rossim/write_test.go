@@ -218,56 +218,63 @@ func TestDeviceMode_Flagged(t *testing.T) {
 	c.want("/ppp/secret/add =name=alice", "!done =ret=*1")
 }
 
-// Ensure every menu of the profile prints, and refers only to menus that
+// Ensure every menu of every profile prints, and refers only to menus that
 // exist.
 func TestEveryMenu(t *testing.T) {
-	r := router(t, Options{})
-	c := member(t, r)
-	for _, path := range r.prof.paths {
-		m := r.prof.menus[path]
-		if !m.commands["print"] {
-			continue
-		}
-		replies := c.ask(path + "/print =detail=")
-		if strings.HasPrefix(replies[0], "!trap") {
-			t.Errorf("%s: %q", path, replies)
-		}
-		for name, ref := range m.rule.Refs {
-			for part := range strings.SplitSeq(ref, "|") {
-				if strings.HasPrefix(part, "/") && r.prof.menus[part] == nil {
-					t.Errorf("%s %s refers to %s, which does not exist", path, name, part)
+	eachProfile(t, func(t *testing.T, r *Router) {
+		c := member(t, r)
+		for _, path := range r.prof.paths {
+			m := r.prof.menus[path]
+			if !m.commands["print"] {
+				continue
+			}
+			replies := c.ask(path + "/print =detail=")
+			if strings.HasPrefix(replies[0], "!trap") {
+				t.Errorf("%s: %q", path, replies)
+			}
+			for name, a := range m.attrs {
+				for _, ref := range a.refs {
+					if strings.HasPrefix(ref, "/") && r.prof.menus[ref] == nil {
+						t.Errorf("%s %s refers to %s, which does not exist", path, name, ref)
+					}
 				}
 			}
 		}
-	}
+	})
 }
 
 // Ensure the rows and defaults that a router has from the factory pass the
 // checks of their own menus.
 func TestFactoryRows(t *testing.T) {
-	r := router(t, Options{})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for path, m := range r.prof.menus {
-		rows := []schema.Row{m.rule.Defaults}
-		for _, rec := range r.st.tables[path] {
-			rows = append(rows, rec.vals)
-		}
-		for _, row := range rows {
-			for name, value := range row {
-				a, ok := m.attrs[name]
-				if !ok {
-					continue
-				}
-				got, err := a.parse(value, m.rule.Numbers)
-				if err == nil {
-					got, err = r.st.resolve(m, a, got)
-				}
-				if err != nil || (got != value && a.form != "policy") {
-					t.Errorf("%s %s=%q is kept as %q, %v", path, name, value, got, err)
+	eachProfile(t, func(t *testing.T, r *Router) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for path, m := range r.prof.menus {
+			rows := []schema.Row{m.rule.Defaults}
+			for _, rec := range r.st.tables[path] {
+				rows = append(rows, rec.vals)
+			}
+			for _, row := range rows {
+				for name, value := range row {
+					factoryValue(t, r.st, m, name, value)
 				}
 			}
 		}
+	})
+}
+
+func factoryValue(t *testing.T, s *state, m *menu, name, value string) {
+	t.Helper()
+	a, ok := m.attrs[name]
+	if !ok {
+		return
+	}
+	got, err := a.parse(value, m.rule.Numbers)
+	if err == nil {
+		got, err = s.resolve(m, a, got)
+	}
+	if err != nil || (got != value && a.form != "policy") {
+		t.Errorf("%s %s=%q is kept as %q, %v", m.path, name, value, got, err)
 	}
 }
 
