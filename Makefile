@@ -22,9 +22,13 @@ test: ## all tests, with the race detector, in random order
 lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IKE daemons (root; what is missing it names)
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab
 
-kill: ## death of the bot at every commit and router write of adduser, redo, rotate and rekey, and 40 times kill -9
+kill: ## death of the bot at every commit and router write of every changing verb, and kill -9 again and again; some minutes
 	@out=$$(VPNBOT_KILL=full GOGC=400 go test -count=1 -timeout 30m -v -run 'TestKill_' ./cmd/bot 2>&1) || { echo "$$out"; exit 1; }; \
-		echo "$$out" | grep -oE '[0-9]+ (points|kills)\b.*'
+		echo "$$out" | grep -oE '[0-9]+ (points|kills)\b.*'; \
+		echo "$$out" | sed -n 's/.*toll|//p' | sort | awk -F'|' \
+			'BEGIN { printf "\n%-16s %-40s %-62s %s\n", "verb", "the bot is", "outcome", "deaths" } \
+			{ printf "%-16s %-40s %-62s %6d\n", $$1, $$2, $$3, $$4; n += $$4; of[$$1] += $$4 } \
+			END { for (v in of) printf "%-120s %6d\n", v ", in all", of[v] | "sort"; close("sort"); printf "%-120s %6d\n", "all", n }'
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \

@@ -76,17 +76,18 @@ func (f *fate) life(w *world, m *remains) {
 	f.begun = begun
 }
 
-// verdict checks the end.
-func (f *fate) verdict() {
+// verdict checks the end, and returns how the request that was applied stands.
+func (f *fate) verdict() change.State {
 	f.t.Helper()
 	m := exhume(f.t, f.w.demo)
 	f.life(f.w, m)
 	m.rested = true
-	m.check([]*people{f.p}, f.notes)
+	return m.check([]*people{f.p}, f.notes)
 }
 
-// check holds what is left to what was promised for each account.
-func (m *remains) check(all []*people, notes [][]byte) {
+// check holds what is left to what was promised for each account, and returns how
+// the last request that was applied stands.
+func (m *remains) check(all []*people, notes [][]byte) (end change.State) {
 	m.t.Helper()
 	m.verify(notes)
 	m.idle()
@@ -100,6 +101,7 @@ func (m *remains) check(all []*people, notes [][]byte) {
 		for _, r := range requests {
 			if r.Plan.Intent.Account.Name == p.account && m.request(p, r) {
 				applied++
+				end = r.State
 				m.row(p, r)
 			}
 		}
@@ -109,6 +111,7 @@ func (m *remains) check(all []*people, notes [][]byte) {
 	}
 	m.rows(len(all))
 	m.notices()
+	return end
 }
 
 func (m *remains) ctx() context.Context { return m.t.Context() }

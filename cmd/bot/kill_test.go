@@ -234,8 +234,9 @@ func (f *fate) rise(how rebirth, next int) {
 }
 
 // killed plays the story in a bubble of its own with a death at a point. It
-// returns how many points the bot's first life had, and how often the bot died.
-func killed(t *testing.T, catalog *text.Catalog, at int, how rebirth) (points, deaths int) {
+// returns how many points the bot's first life had, how often the bot died, and
+// how the request stands in the end.
+func killed(t *testing.T, catalog *text.Catalog, at int, how rebirth) (points, deaths int, end change.State) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(monday)
 		w := newWorld(t)
@@ -253,9 +254,9 @@ func killed(t *testing.T, catalog *text.Catalog, at int, how rebirth) (points, d
 			f.rise(how, next)
 		}
 		points = first.n
-		f.end()
+		end = f.end()
 	})
-	return points, deaths
+	return points, deaths, end
 }
 
 // Ensure the story has one outcome wherever the bot dies in it, and however it
@@ -268,8 +269,9 @@ func TestKill_Point(t *testing.T) {
 		t.Fatal(err)
 	}
 	var points, deaths atomic.Int64
+	var counts toll
 	t.Run("none", func(t *testing.T) {
-		n, _ := killed(t, catalog, 0, rebirth{})
+		n, _, _ := killed(t, catalog, 0, rebirth{})
 		points.Store(int64(n))
 	})
 	t.Run("at", func(t *testing.T) {
@@ -280,20 +282,23 @@ func TestKill_Point(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%02d %s", at, how.name), func(t *testing.T) {
 					t.Parallel()
-					_, n := killed(t, catalog, at, how)
-					deaths.Add(int64(n))
+					_, n, end := killed(t, catalog, at, how)
+					if deaths.Add(int64(n)); n > 0 {
+						counts.add("adduser", "back "+how.name, string(end))
+					}
 				})
 			}
 		}
 	})
-	t.Logf("%d points, %d ways to start again, %d deaths, %.1f s", points.Load(), len(rebirths()), deaths.Load(), time.Since(began).Seconds())
+	t.Logf("%d points of adduser, %d ways to start again, %d deaths, %.1f s", points.Load(), len(rebirths()), deaths.Load(), time.Since(began).Seconds())
+	counts.log(t)
 	if 4*deaths.Load() < points.Load() {
 		t.Errorf("%d deaths at %d points", deaths.Load(), points.Load())
 	}
 }
 
 // end stops the bot and looks at what is left.
-func (f *fate) end() {
+func (f *fate) end() change.State {
 	f.t.Helper()
 	if locks := f.w.sys.engine.Locks(); len(locks) > 0 {
 		f.t.Errorf("locked: %v", locks)
@@ -304,5 +309,5 @@ func (f *fate) end() {
 			f.t.Errorf("the log says: %s", line)
 		}
 	}
-	f.verdict()
+	return f.verdict()
 }

@@ -205,6 +205,8 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 	}
 	if now := stand(d.internet, f.want); now.split() {
 		problem("ended %s, %v", end, now)
+	} else if now := afresh(f.t, f.want, d.internet)[0]; now.split() {
+		problem("ended %s, negotiated afresh: %v", end, now)
 	}
 	f.search(d, m, log, problem)
 	return end

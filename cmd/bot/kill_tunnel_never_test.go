@@ -208,24 +208,68 @@ func knownSplits(t *testing.T) []string {
 	return list[1:]
 }
 
-// layToRest looks at how the ghosts stand in the end, and returns the ways in
-// which they part: what was decided, who had a guard, what befell them.
-func (f *fork) layToRest(all []ghost, decided change.Decision, guarded string) map[string]standing {
+// haunting is how the two ends stand in the end without a bot, by what befell them.
+type haunting struct{ luck, stood string }
+
+// layToRest looks at how the ghosts stand in the end. It returns the ways in which
+// their ends part (what was decided, who had a guard, what befell them), and how all
+// of them stand. Ends that stand together must be able to negotiate afresh.
+func (f *fork) layToRest(all []ghost, decided change.Decision, guarded string) (parted map[string]standing, stood []haunting) {
 	f.t.Helper()
-	parted := map[string]standing{}
+	parted = map[string]standing{}
+	var whole []*rossim.Internet
 	for _, g := range all {
 		s := stand(g.in, f.want)
-		if s.split() {
+		if stood = append(stood, haunting{g.name, s.String()}); s.split() {
 			parted[fmt.Sprintf("%s, %s, %s", cmp.Or(string(decided), "undecided"), guarded, g.name)] = s
+		} else {
+			whole = append(whole, g.in)
 		}
 		f.plant(g.in)
 		f.searchRouters(g.in, func(format string, args ...any) { f.t.Errorf(g.name+": "+format, args...) })
 		f.untouched(g)
+	}
+	for _, s := range afresh(f.t, f.want, whole...) {
+		if s.split() {
+			f.t.Errorf("never back: negotiated afresh: %v", s)
+		}
+	}
+	for _, g := range all {
 		if err := g.in.Close(); err != nil {
 			f.t.Error(err)
 		}
 	}
-	return parted
+	return parted, stood
+}
+
+// afresh has both ends forget what they negotiated, in each of several worlds, and
+// returns how the tunnel stands when it is up again, or is not after two minutes:
+// what was agreed before a change says nothing about the rows after it.
+func afresh(t *testing.T, want vpn.Expected, all ...*rossim.Internet) []standing {
+	t.Helper()
+	for _, in := range all {
+		for _, x := range want.Ends {
+			for _, row := range in.Router(x.Router).Rows("/ip/ipsec/active-peers") {
+				if row["remote-address"] == x.Remote.String() {
+					_ = in.Router(x.Router).Remove("/ip/ipsec/active-peers", row[schema.ID]) // the other end may have been faster
+				}
+			}
+		}
+		if up(in, want) {
+			t.Error("a tunnel that was hung up is up: this tests nothing")
+		}
+	}
+	stood := make([]standing, len(all))
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+		waiting := false
+		for i, in := range all {
+			stood[i] = stand(in, want)
+			waiting = waiting || stood[i].split()
+		}
+		if !waiting || time.Now().After(end) {
+			return stood
+		}
+	}
 }
 
 // untouched checks that no router lost or changed a row that is not the tunnel's.

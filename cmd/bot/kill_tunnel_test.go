@@ -61,14 +61,14 @@ type fork struct {
 
 // passing is what came of one death.
 type passing struct {
-	points int    // of the bot's first life
-	where  string // it died; "" when it did not
-	once   change.State
-	never  standing
-	parted map[string]standing // by how, without a bot
-	late   change.State
-	luck   string // what befell the routers too, in a third copy; "" nothing
-	unwell change.State
+	points  int    // of the bot's first life
+	where   string // it died; "" when it did not
+	once    change.State
+	parted  map[string]standing // by how, without a bot
+	haunted []haunting
+	late    change.State
+	luck    string // what befell the routers too, in a third copy; "" nothing
+	unwell  change.State
 }
 
 // newFork makes the world before the change: the tunnel is up.
@@ -198,8 +198,7 @@ func dies(t *testing.T, catalog *text.Catalog, c demoChange, at int) (got passin
 		}
 		time.Sleep(time.Until(died.Add(absence)))
 		synctest.Wait()
-		got.never = stand(late.internet, f.want)
-		got.parted = f.layToRest(ghosts, decided, guarded)
+		got.parted, got.haunted = f.layToRest(ghosts, decided, guarded)
 		got.late = f.after(late, p, where+", late", 0)
 		if luck.name != "" && !soon {
 			got.unwell = f.after(unwell, p, where+", "+luck.name+", late", 0)
@@ -261,26 +260,27 @@ func (f *fork) after(w *world, p *people, where string, next int) change.State {
 
 // tally counts what came of the deaths in one kind of change.
 type tally struct {
+	toll
 	c      demoChange
-	mu     sync.Mutex
-	counts map[string]int // by outcome
 	splits map[string]int // by how the ends part without a bot
 	deaths int
 }
 
 func (l *tally) add(got passing) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if got.where == "" {
 		return
 	}
-	l.deaths++
-	l.counts[fmt.Sprintf("started at once: %s", got.once)]++
-	l.counts[fmt.Sprintf("never started: %s", got.never)]++
-	l.counts[fmt.Sprintf("started after the guards: %s", got.late)]++
+	l.toll.add(l.c.name, "back at once", string(got.once))
+	l.toll.add(l.c.name, "back after the guards", string(got.late))
 	if got.luck != "" {
-		l.counts[fmt.Sprintf("and %s: %s", got.luck, got.unwell)]++
+		l.toll.add(l.c.name, "back, and "+got.luck, string(got.unwell))
 	}
+	for _, h := range got.haunted {
+		l.toll.add(l.c.name, "never back, "+h.luck, h.stood)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaths++
 	for how := range got.parted {
 		l.splits[how]++
 	}
@@ -306,11 +306,9 @@ func (l *tally) play(t *testing.T) {
 		}
 	})
 	t.Logf("%d points of %s, which ends %s by itself; %d deaths, %.1f s", undisturbed.points, l.c.name, undisturbed.once, l.deaths, time.Since(began).Seconds())
-	for _, outcome := range slices.Sorted(maps.Keys(l.counts)) {
-		t.Logf("%d points of %s, bot %s", l.counts[outcome], l.c.name, outcome)
-	}
+	l.log(t)
 	for _, split := range slices.Sorted(maps.Keys(l.splits)) {
-		t.Logf("%d points of %s, bot never started, ends part: %s", l.splits[split], l.c.name, split)
+		t.Logf("%d points of %s, bot never back, ends part: %s", l.splits[split], l.c.name, split)
 	}
 }
 
@@ -323,7 +321,7 @@ func TestKill_Tunnel(t *testing.T) {
 	var all []*tally
 	t.Run("of", func(t *testing.T) {
 		for _, c := range demoChanges() {
-			l := &tally{c: c, counts: map[string]int{}, splits: map[string]int{}}
+			l := &tally{c: c, splits: map[string]int{}}
 			all = append(all, l)
 			t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 				t.Parallel()
