@@ -42,10 +42,10 @@ func TestSim_LostWrite(t *testing.T) {
 		faults rossim.Faults
 		rows   int
 	}{
-		{"dropped before", rossim.Faults{DropBefore: 1}, 0},
-		{"dropped after", rossim.Faults{DropAfter: 1}, 1},
-		{"reboot before", rossim.Faults{RebootBefore: 1}, 0},
-		{"reboot after", rossim.Faults{RebootAfter: 1}, 1},
+		{"dropped before", rossim.AtWrite(1, rossim.FaultDrop, rossim.Before), 0},
+		{"dropped after", rossim.AtWrite(1, rossim.FaultDrop, rossim.After), 1},
+		{"reboot before", rossim.AtWrite(1, rossim.FaultReboot, rossim.Before), 0},
+		{"reboot after", rossim.AtWrite(1, rossim.FaultReboot, rossim.After), 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

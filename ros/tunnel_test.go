@@ -86,11 +86,11 @@ func TestSim_RunScript(t *testing.T) {
 		t.Errorf("%d writes, want none", s.sim.Writes())
 	}
 	script := change.Script{Request: 42, Act: change.Act{Name: change.ActRestore, Router: "gw"}, Plan: guarded()}
-	s.sim.SetFaults(rossim.Faults{DropAfter: 1})
+	s.sim.SetFaults(rossim.AtWrite(1, rossim.FaultDrop, rossim.After))
 	if err := f.RunScript(t.Context(), script); !errors.Is(err, ros.ErrUnknownOutcome) {
 		t.Errorf("lost: got %v", err)
 	}
-	s.sim.SetFaults(rossim.Faults{TrapAt: 1, Trap: "failure: not now"})
+	s.sim.SetFaults(rossim.Faults{Strikes: []rossim.Strike{{Kind: rossim.FaultTrap, Class: rossim.Writes, Text: "failure: not now"}}})
 	if err := f.RunScript(t.Context(), script); err == nil || errors.Is(err, ros.ErrUnknownOutcome) {
 		t.Errorf("refused: got %v", err)
 	}

@@ -185,7 +185,7 @@ func (l *leak) refused(t *testing.T) {
 func (l *leak) reverted(t *testing.T) {
 	t.Helper()
 	password := l.asked("mei-01")
-	l.routers[0].router.SetFaults(rossim.Faults{TrapAt: 1, Trap: `failure: "` + password + `" is a bad password`})
+	l.routers[0].router.SetFaults(rossim.Faults{Strikes: []rossim.Strike{{Kind: rossim.FaultTrap, Class: rossim.Writes, Text: `failure: "` + password + `" is a bad password`}}})
 	l.approved("mei-01")
 	l.stands("mei-01", "已還原")
 	l.routers[0].router.SetFaults(rossim.Faults{})
@@ -210,7 +210,7 @@ func (l *leak) denied(t *testing.T) {
 func (l *leak) applied(t *testing.T) {
 	t.Helper()
 	l.asked("mei-03")
-	l.routers[0].router.SetFaults(rossim.Faults{DropAfter: 1})
+	l.routers[0].router.SetFaults(rossim.AtWrite(1, rossim.FaultDrop, rossim.After))
 	for _, method := range []string{"chat.update", "chat.postMessage", "chat.postEphemeral"} {
 		l.slack.FailNext(method, slacksim.Fault{Kind: slacksim.FaultUnknown})
 		l.slack.FailNext(method, slacksim.Fault{Kind: slacksim.FaultHTTP})

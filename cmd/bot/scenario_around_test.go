@@ -116,18 +116,17 @@ func (p *scene) strike(o *office, fault string) {
 
 // trap prepares what happens to the next write.
 func (p *scene) trap(r *rossim.Router, args []string) {
-	hang := func(at rossim.When, drop int) rossim.Faults {
-		return rossim.Faults{DropBefore: drop, OnWrite: func(_ int, when rossim.When, _ string, _ schema.Action) {
-			if when == at {
-				r.SetFaults(rossim.Faults{Hang: true})
-			}
-		}}
-	}
+	hangs := func(r *rossim.Router) { r.SetFaults(rossim.Faults{Hang: true}) }
 	faults := map[string]rossim.Faults{
-		"refused":     {TrapAt: 1, Trap: strings.Join(args[1:], " ")},
-		"lost-before": {DropBefore: 1}, "lost-after": {DropAfter: 1},
-		"reboot-before": {RebootBefore: 1}, "reboot-after": {RebootAfter: 1},
-		"hang-before": hang(rossim.Before, 1), "hang-after": hang(rossim.After, 0),
+		"refused":     {Strikes: []rossim.Strike{{Kind: rossim.FaultTrap, Class: rossim.Writes, Text: strings.Join(args[1:], " ")}}},
+		"lost-before": rossim.AtWrite(1, rossim.FaultDrop, rossim.Before), "lost-after": rossim.AtWrite(1, rossim.FaultDrop, rossim.After),
+		"reboot-before": rossim.AtWrite(1, rossim.FaultReboot, rossim.Before), "reboot-after": rossim.AtWrite(1, rossim.FaultReboot, rossim.After),
+		// The router hears nothing more: it forgets this write, or answers it as the last one.
+		"hang-before": {Strikes: []rossim.Strike{
+			{Kind: rossim.FaultAdministrator, Class: rossim.Writes, Do: hangs},
+			{Kind: rossim.FaultHalfOpen, Class: rossim.Writes},
+		}},
+		"hang-after": {Strikes: []rossim.Strike{{Kind: rossim.FaultAdministrator, At: rossim.After, Class: rossim.Writes, Do: hangs}}},
 	}
 	f, ok := faults[args[0]]
 	if !ok {

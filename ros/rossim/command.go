@@ -220,42 +220,16 @@ func (c *conn) write(k call, m *menu, action string) bool {
 	return c.struck(k, m.path, action, func() (string, error) { return c.r.commit(c.who, k, m, action) })
 }
 
-// struck executes a write command between the faults that may strike it. The
-// answer carries what do returns.
+// struck executes a write command between the hooks that watch it. The answer
+// carries what do returns.
 func (c *conn) struck(k call, path, action string, do func() (string, error)) bool {
-	n, f := c.r.countWrite()
-	if f.OnWrite != nil {
-		f.OnWrite(n, Before, path, schema.Action(action))
-	}
-	switch n {
-	case f.DropBefore:
-		c.r.hit()
-		return false
-	case f.RebootBefore:
-		c.r.hit()
-		c.r.Reboot()
-		return false
-	case f.TrapAt:
-		c.r.hit()
-		text := f.Trap
-		if text == "" {
-			text = "failure: std failure: timeout (13)"
-		}
-		c.refuse(k, &trap{catGeneral, text})
-		return true
+	n, hook := c.r.countWrite()
+	if hook != nil {
+		hook(n, Before, path, schema.Action(action))
 	}
 	ret, err := do()
-	if f.OnWrite != nil {
-		f.OnWrite(n, After, path, schema.Action(action))
-	}
-	switch n {
-	case f.DropAfter:
-		c.r.hit()
-		return false
-	case f.RebootAfter:
-		c.r.hit()
-		c.r.Reboot()
-		return false
+	if hook != nil {
+		hook(n, After, path, schema.Action(action))
 	}
 	switch {
 	case err != nil:
@@ -268,12 +242,12 @@ func (c *conn) struck(k call, path, action string, do func() (string, error)) bo
 	return true
 }
 
-func (r *Router) countWrite() (int, Faults) {
+func (r *Router) countWrite() (int, func(int, When, string, schema.Action)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.counts++
 	r.writes++
-	return r.counts, r.faults
+	return r.counts, r.faults.OnWrite
 }
 
 // commit executes a write under the lock.

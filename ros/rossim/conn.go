@@ -2,7 +2,6 @@ package rossim
 
 import (
 	"bufio"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -45,6 +44,11 @@ type conn struct {
 	strange int                // sentences before login; executor only
 	running map[string]*follow // commands that run on, by tag; executor only
 
+	user    atomic.Value            // string: the name that it is logged in under
+	greeted atomic.Bool             // a sentence has come
+	mute    atomic.Bool             // a fault has silenced it for good
+	hits    atomic.Pointer[strikes] // what strikes the answer to come
+
 	out  chan struct{} // holds one token: the right to write a reply
 	jobs chan job
 	done chan struct{} // closed when the connection is
@@ -68,18 +72,17 @@ func newConn(r *Router, nc net.Conn, id uint64, service, from string) *conn {
 func (c *conn) close() {
 	c.once.Do(func() {
 		close(c.done)
-		nc := c.nc
-		if t, ok := nc.(*tls.Conn); ok {
-			nc = t.NetConn() // closing TLS itself waits for a peer that reads
-		}
-		_ = nc.Close() // the peer learns it or is gone
+		_ = c.raw().Close() // closing TLS itself waits for a peer that reads
 	})
 }
 
 // run lives as long as the connection.
 func (c *conn) run() {
 	defer c.r.wg.Done()
-	if !c.hang() {
+	if !c.hang() || !c.strike(c.r.due(occasion{class: Connections}, false), Before, call{}) {
+		if c.mute.Load() {
+			c.deafen()
+		}
 		c.end()
 		return
 	}
@@ -92,13 +95,19 @@ func (c *conn) run() {
 }
 
 func (c *conn) read() {
-	br := bufio.NewReader(c.nc)
+	from := &tap{c: c}
+	br := bufio.NewReader(from)
 	for {
+		from.next(br.Buffered())
 		lim := strangerLimits
 		if c.member.Load() {
 			lim = memberLimits
 		}
 		in, err := readSentence(br, lim)
+		c.greeted.Store(true)
+		if err == nil && len(from.head) == 0 && !c.inside(in.words0()) {
+			err = errStruck
+		}
 		select {
 		case c.jobs <- job{arrived: time.Now(), in: in, err: err}:
 		case <-c.done:
@@ -156,18 +165,46 @@ func (c *conn) execute() {
 				}
 				return
 			}
-			if !c.pause(j.arrived) || !c.hang() || !c.handle(j.in) {
+			if !c.obey(j) {
 				return
 			}
 		}
 	}
 }
 
+// obey executes a sentence between the faults that strike it. It returns false
+// when the connection is to end.
+func (c *conn) obey(j job) bool {
+	if c.mute.Load() {
+		return true
+	}
+	user, _ := c.user.Load().(string)
+	hits := c.r.due(occasionOf(j.in.words0(), user), false)
+	var k call
+	if len(hits) > 0 && len(j.in.words) > 0 {
+		k = parseCall(j.in.words)
+	}
+	if has(hits, FaultInstant) {
+		c.r.hit(FaultInstant)
+	} else if !c.pause(j.arrived) {
+		return false
+	}
+	if !c.hang() || !c.hold() {
+		return false
+	}
+	goesOn := c.strike(hits, Before, k)
+	c.release()
+	if !goesOn {
+		return true // a connection that was closed ends the loop by itself
+	}
+	c.hits.Store(&strikes{hits, k})
+	return c.handle(j.in)
+}
+
 // pause waits until the latency since arrival is over. It returns false when
 // the connection ended meanwhile.
 func (c *conn) pause(arrived time.Time) bool {
-	f, _ := c.r.fault()
-	wait := time.Until(arrived.Add(c.r.opts.Latency + f.Latency))
+	wait := time.Until(arrived.Add(c.r.opts.Latency + c.r.lag()))
 	if wait <= 0 {
 		return true
 	}
@@ -189,7 +226,7 @@ func (c *conn) hang() bool {
 			return true
 		}
 		if first {
-			c.r.hit()
+			c.r.hit(FaultHang)
 		}
 		select {
 		case <-change:
@@ -218,20 +255,36 @@ func (c *conn) end() {
 	}
 }
 
-// send writes sentences in one piece. A client that cannot be written to is
-// cut off.
-func (c *conn) send(sentences ...[]string) {
-	var buf []byte
-	for _, words := range sentences {
-		buf = appendSentence(buf, words...)
-	}
+// hold takes the right to write. It returns false when the connection ended
+// meanwhile.
+func (c *conn) hold() bool {
 	select {
 	case c.out <- struct{}{}:
+		return true
 	case <-c.done:
+		return false
+	}
+}
+
+func (c *conn) release() { <-c.out }
+
+// send writes sentences in one piece. A client that cannot be written to is
+// cut off. The first sentences behind a command are the answer to it, which
+// faults may strike.
+func (c *conn) send(sentences ...[]string) {
+	if !c.hold() {
 		return
 	}
-	_, err := c.nc.Write(buf)
-	<-c.out
+	var err error
+	buf, hits := sentenceBytes(sentences...), c.hits.Swap(nil)
+	switch {
+	case c.mute.Load():
+	case hits != nil && len(hits.all) > 0:
+		err = c.answer(buf, hits.all, hits.call)
+	default:
+		_, err = c.nc.Write(buf)
+	}
+	c.release()
 	if err != nil {
 		c.close()
 	}
@@ -241,10 +294,11 @@ func (c *conn) send(sentences ...[]string) {
 // abruptly that the word is lost with what the client was still sending.
 func (c *conn) fatal(words ...string) {
 	c.send(append([]string{"!fatal"}, words...))
-	raw := c.nc
-	if t, ok := raw.(*tls.Conn); ok {
-		raw = t.NetConn()
-	}
+	c.linger()
+}
+
+func (c *conn) linger() {
+	raw := c.raw()
 	half, ok := raw.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return

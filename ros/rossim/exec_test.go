@@ -156,10 +156,10 @@ func TestExecute_Faults(t *testing.T) {
 		f    Faults
 		rows int
 	}{
-		{"dropped before", Faults{DropBefore: 1}, 0},
-		{"dropped after", Faults{DropAfter: 1}, 2},
-		{"rebooted before", Faults{RebootBefore: 1}, 0},
-		{"rebooted after", Faults{RebootAfter: 1}, 0},
+		{"dropped before", AtWrite(1, FaultDrop, Before), 0},
+		{"dropped after", AtWrite(1, FaultDrop, After), 2},
+		{"rebooted before", AtWrite(1, FaultReboot, Before), 0},
+		{"rebooted after", AtWrite(1, FaultReboot, After), 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			alone(t, Options{}, func(t *testing.T, r *Router) {

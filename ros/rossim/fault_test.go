@@ -25,14 +25,14 @@ func loopback(t testing.TB) net.Listener {
 // without an answer, and strikes that write only.
 func TestFaults_Write(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		faults  Faults
-		present bool
+		name   string
+		faults Faults
+		writes int
 	}{
-		{"dropped before", Faults{DropBefore: 2}, false},
-		{"dropped after", Faults{DropAfter: 2}, true},
-		{"rebooted before", Faults{RebootBefore: 2}, false},
-		{"rebooted after", Faults{RebootAfter: 2}, true},
+		{"dropped before", AtWrite(2, FaultDrop, Before), 1},
+		{"dropped after", AtWrite(2, FaultDrop, After), 2},
+		{"rebooted before", AtWrite(2, FaultReboot, Before), 1},
+		{"rebooted after", AtWrite(2, FaultReboot, After), 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := router(t, Options{})
@@ -41,11 +41,9 @@ func TestFaults_Write(t *testing.T) {
 			c.want("/ppp/secret/add =name=first", "!done =ret=*1")
 			c.send("/ppp/secret/add", "=name=second")
 			c.gone()
-			if got := len(r.Rows("/ppp/secret")) == 2; got != tt.present {
-				t.Errorf("second secret present = %v, want %v", got, tt.present)
-			}
+			same(t, "secrets", len(r.Rows("/ppp/secret")), tt.writes)
 			same(t, "fired", r.Fired(), 1)
-			same(t, "writes", r.Writes(), 2)
+			same(t, "writes", r.Writes(), tt.writes)
 			c = dial(t, listening(t, r))
 			c.want("/login =name=admin =password=", "!done")
 			if got := c.ask("/ppp/secret/add =name=third"); !strings.HasPrefix(got[0], "!done") {
@@ -58,12 +56,12 @@ func TestFaults_Write(t *testing.T) {
 // Ensure a trap at a write refuses it and changes nothing.
 func TestFaults_Trap(t *testing.T) {
 	r := router(t, Options{})
-	r.SetFaults(Faults{TrapAt: 1})
+	r.SetFaults(AtWrite(1, FaultTrap, Before))
 	c := member(t, r)
 	c.want("/ppp/secret/add =name=a", "!trap =category=4 =message=failure: std failure: timeout (13)", "!done")
 	same(t, "secrets", len(r.Rows("/ppp/secret")), 0)
 	c.want("/ppp/secret/add =name=a", "!done =ret=*1")
-	r.SetFaults(Faults{TrapAt: 1, Trap: "failure: not today"})
+	r.SetFaults(Faults{Strikes: []Strike{{Kind: FaultTrap, Class: Writes, Text: "failure: not today"}}})
 	c.want("/ppp/secret/remove =.id=a", "!trap =category=4 =message=failure: not today", "!done")
 }
 

@@ -33,6 +33,7 @@ func (c *conn) login(k call) bool {
 		return true
 	}
 	c.who = who
+	c.user.Store(who.name)
 	c.member.Store(true)
 	c.send(k.reply("!done"))
 	return true

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -33,7 +34,9 @@ type Router struct {
 	mu       sync.Mutex // guards what follows; never held across I/O or a wait
 	st       *state
 	faults   Faults
-	fired    int           // faults that fired
+	fired    map[FaultKind]int
+	armed    []*counted // the strikes of faults
+	jitters  *rand.Rand
 	writes   int           // writes since New or Clone
 	counts   int           // writes since SetFaults
 	scripted int           // writes by scripts since SetFaults
@@ -82,6 +85,7 @@ func newRouter(o Options, p *profile, st *state) *Router {
 	}
 	r := &Router{
 		opts: o, prof: p, log: o.Log, st: st, change: make(chan struct{}), conns: make(map[uint64]*conn), done: make(chan struct{}),
+		fired: make(map[FaultKind]int),
 	}
 	st.alarm, st.scripting = r.arm, o.Scripting
 	return r

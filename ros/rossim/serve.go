@@ -71,7 +71,7 @@ func (r *Router) admit(nc net.Conn, service string) *conn {
 		return nil
 	}
 	if r.faults.Refuse {
-		r.fired++
+		r.fired[FaultRefuse]++
 		return nil
 	}
 	from := host(nc.RemoteAddr())
