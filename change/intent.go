@@ -12,6 +12,9 @@ type Intent struct {
 	// first end, Far that of its second.
 	Tunnel string `json:"tunnel,omitempty"`
 	Far    string `json:"far,omitempty"`
+	// Settings are values that the tunnel's definition is to have, in the order in
+	// which they were asked for.
+	Settings []Setting `json:"settings,omitempty"`
 	// Release names the request that "resolve N release" unlocks.
 	Release int64  `json:"release,omitempty"`
 	Reason  string `json:"reason,omitempty"`
@@ -19,6 +22,13 @@ type Intent struct {
 	// the rows on which it is to end.
 	Resume  int64    `json:"resume,omitempty"`
 	Towards Decision `json:"towards,omitempty"`
+}
+
+// Setting is one value of a definition: "exchange" and "ike2", or for one end of a
+// tunnel "hq.role" and "respond". Lists are joined by commas.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Sites returns every site that the intent touches.

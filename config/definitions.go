@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,14 +122,47 @@ func readDialIns(v value, e vpn.Estate) []Imported {
 }
 
 func readDialIn(e entry) Imported {
-	f := e.object("router", "server", "pool", "profile", "psk", "note")
+	f := e.object("router", "server", "pool", "profile", "ranges", "local", "dns", "return", "legacy", "psk", "note")
 	d := vpn.DialIn{Site: e.name}
 	for name, field := range map[string]*string{
 		"router": &d.Router, "server": &d.Server, "pool": &d.Pool, "profile": &d.Profile, "note": &d.Note,
 	} {
 		*field, _ = f[name].text("one line of text")
 	}
+	d.Setup = readSetup(f)
 	return Imported{Kind: vpn.KindDialIn, DialIn: d, PSK: f["psk"].source(false), Line: e.line()}
+}
+
+// readSetup reads what "dialin setup" brings about, nil when the file says nothing
+// of it.
+func readSetup(f map[string]value) *vpn.DialInSetup {
+	keys := []string{"ranges", "local", "dns", "return", "legacy"}
+	if !slices.ContainsFunc(keys, func(k string) bool { return f[k].present() }) {
+		return nil
+	}
+	s := &vpn.DialInSetup{Ranges: f["ranges"].words("ranges of IPv4 addresses"), Return: vpn.ByGateway}
+	if text, ok := f["local"].required("an IPv4 address"); ok {
+		s.Local = f["local"].addr(text)
+	}
+	for _, text := range f["dns"].words("IPv4 addresses") {
+		s.DNS = append(s.DNS, f["dns"].addr(text))
+	}
+	if text, ok := f["return"].text("gateway, proxy-arp or masquerade"); ok {
+		s.Return = vpn.LANReturn(text)
+	}
+	if f["legacy"].present() {
+		s.Legacy = f["legacy"].flag()
+	}
+	return s
+}
+
+// addr reads text of v as an IPv4 address.
+func (v value) addr(text string) netip.Addr {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || !ip.Is4() {
+		v.fail("expected an IPv4 address")
+	}
+	return ip
 }
 
 func (e entry) line() int { return e.doc.places[key(e.path)].Line }
@@ -202,6 +236,17 @@ func (w *writer) dialIn(d vpn.DialIn) {
 	w.text(2, "server", d.Server)
 	w.text(2, "pool", d.Pool)
 	w.text(2, "profile", d.Profile)
+	if s := d.Setup; s != nil {
+		w.list(2, "ranges", s.Ranges)
+		w.text(2, "local", s.Local.String())
+		if len(s.DNS) > 0 {
+			w.list(2, "dns", texts(s.DNS))
+		}
+		w.text(2, "return", string(s.Return))
+		if s.Legacy {
+			w.line(2, "legacy: true")
+		}
+	}
 	w.text(2, "note", d.Note)
 	w.psk(d.PSK, d.PSKMark)
 }

@@ -30,6 +30,35 @@ var allowed = map[string]map[Action][]string{
 		Add:    {"name", "password", "service", "profile", "remote-address", "comment"},
 		Remove: nil,
 	},
+	// A dial-in server. What belongs to RouterOS itself or to an administrator is
+	// set in place; what the bot made can be taken away again.
+	"/ip/pool": {
+		Add:    {"name", "ranges", "comment"},
+		Change: {"ranges", "comment"},
+		Remove: nil,
+	},
+	"/ppp/profile": {
+		Add: {
+			"name", "local-address", "remote-address", "dns-server", "change-tcp-mss", "use-encryption", "only-one", "interface-list", "comment",
+		},
+		Change: {
+			"local-address", "remote-address", "dns-server", "change-tcp-mss", "use-encryption", "only-one", "interface-list", "comment",
+		},
+		Remove: nil,
+	},
+	"/interface/l2tp-server/server": {
+		Change: {
+			"enabled", "use-ipsec", "ipsec-secret", "authentication", "default-profile", "allow-fast-path", "max-mtu", "max-mru",
+		},
+	},
+	"/interface/bridge":   {Change: {"arp"}},
+	"/interface/ethernet": {Change: {"arp"}},
+	"/ip/firewall/filter": {
+		Add: {
+			"chain", "action", "protocol", "dst-port", "src-address", "dst-address", "ipsec-policy", "comment",
+		},
+		Remove: nil,
+	},
 	// A tunnel's rows. Old rows are changed by the scripts of a change in phases
 	// alone, step by step admitted here.
 	"/ip/ipsec/profile": {
@@ -37,10 +66,12 @@ var allowed = map[string]map[Action][]string{
 			"name", "hash-algorithm", "prf-algorithm", "enc-algorithm", "dh-group", "lifetime", "proposal-check", "nat-traversal",
 			"dpd-interval", "dpd-maximum-failures",
 		},
+		Change: {"hash-algorithm", "enc-algorithm", "dh-group", "nat-traversal"}, // the default one, for dial-in
 		Remove: nil,
 	},
 	"/ip/ipsec/proposal": {
 		Add:     {"name", "auth-algorithms", "enc-algorithms", "lifetime", "pfs-group", "disabled", "comment"},
+		Change:  {"auth-algorithms", "enc-algorithms", "pfs-group", "comment"}, // the default one, for dial-in
 		Enable:  nil,
 		Disable: nil,
 		Remove:  nil,
@@ -72,7 +103,7 @@ var allowed = map[string]map[Action][]string{
 		Remove:  nil,
 	},
 	"/ip/firewall/nat": {
-		Add:    {"chain", "action", "src-address", "dst-address", "comment"},
+		Add:    {"chain", "action", "src-address", "dst-address", "out-interface", "comment"},
 		Remove: nil,
 	},
 	// What a change in phases does besides: guards, and the end of one phase 1 and

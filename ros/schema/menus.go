@@ -7,7 +7,7 @@ import (
 
 // menus is sorted by path; Lookup searches it. A menu stands here when the
 // product reads or writes it.
-var menus = append([]Menu(nil), sorted(plainMenus, ipsecMenus, trafficMenus)...)
+var menus = append([]Menu(nil), sorted(plainMenus, dialInMenus, ipsecMenus, trafficMenus)...)
 
 // sorted joins tables of menus in the order of their paths.
 func sorted(tables ...[]Menu) []Menu {
@@ -89,6 +89,8 @@ var plainMenus = []Menu{
 			{Name: "change-tcp-mss", Kind: Enum, Default: "default"},
 			{Name: "use-encryption", Kind: Enum, Default: "default"},
 			{Name: "only-one", Kind: Enum, Default: "default"},
+			{Name: "on-up", Kind: Text},
+			{Name: "on-down", Kind: Text},
 			{Name: "interface-list", Kind: Text},
 			{Name: "default", Kind: Bool, ReadOnly: true},
 			{Name: "comment", Kind: Text},

@@ -153,7 +153,10 @@ func TestAllowed(t *testing.T) {
 		{"/ppp/secret", Change, []string{"comment"}, false},
 		{"/ppp/secret", "unset", nil, false},
 		{"/ppp/secret/", Add, nil, false},
-		{"/ppp/profile", Add, nil, false},
+		{"/ppp/profile", Change, []string{"on-up"}, false},
+		{"/interface/l2tp-server/server", Change, []string{"ipsec-secret"}, true},
+		{"/interface/l2tp-server/server", Remove, nil, false},
+		{"/ip/firewall/filter", Add, []string{"chain", "in-interface"}, false},
 		{"/user", Add, []string{"name"}, false},
 		{"", "", nil, false},
 	} {

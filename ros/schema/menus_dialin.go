@@ -1,0 +1,118 @@
+package schema
+
+// dialInMenus are what a dial-in server needs besides accounts and IPsec: who may
+// come in, where packets go, and what answers for its clients on the LAN.
+var dialInMenus = []Menu{
+	{
+		Path: "/interface", Key: []string{"name"},
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "type", Kind: Text, ReadOnly: true},
+			{Name: "slave", Kind: Bool, ReadOnly: true},
+			{Name: "dynamic", Kind: Bool, ReadOnly: true},
+			{Name: "running", Kind: Bool, ReadOnly: true, Volatile: true},
+			{Name: "disabled", Kind: Bool, Default: "false"},
+		},
+	},
+	{Path: "/interface/bridge", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/ethernet", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/eoip", Key: []string{"name"}, Attrs: tunnelAttrs},
+	{Path: "/interface/gre", Key: []string{"name"}, Attrs: tunnelAttrs},
+	{Path: "/interface/ipip", Key: []string{"name"}, Attrs: tunnelAttrs},
+	{
+		Path: "/interface/list", Comment: true, Key: []string{"name"},
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "include", Kind: Set},
+			{Name: "exclude", Kind: Set},
+			{Name: "builtin", Kind: Bool, ReadOnly: true},
+			{Name: "dynamic", Kind: Bool, ReadOnly: true},
+			{Name: "comment", Kind: Text},
+		},
+	},
+	{
+		Path: "/interface/list/member", Comment: true, Key: []string{"list", "interface"},
+		Attrs: []Attr{
+			{Name: "list", Kind: Text},
+			{Name: "interface", Kind: Text},
+			{Name: "dynamic", Kind: Bool, ReadOnly: true},
+			{Name: "disabled", Kind: Bool, Default: "false"},
+			{Name: "comment", Kind: Text},
+		},
+	},
+	{
+		Path: "/ip/firewall/filter", Comment: true, Ordered: true,
+		Key:   []string{"chain", "action", "protocol", "src-address", "dst-address", "dst-port"},
+		Attrs: filterAttrs,
+	},
+}
+
+// arpAttrs are those of an interface that may answer for others.
+var arpAttrs = []Attr{
+	{Name: "name", Kind: Text},
+	{Name: "arp", Kind: Enum, Default: "enabled", Values: []string{"disabled", "enabled", "local-proxy-arp", "proxy-arp", "reply-only"}},
+	{Name: "disabled", Kind: Bool, Default: "false"},
+}
+
+// tunnelAttrs are those of an interface that may bring IPsec of its own, with the
+// default profile and proposal.
+var tunnelAttrs = []Attr{
+	{Name: "name", Kind: Text},
+	{Name: "remote-address", Kind: Text},
+	{Name: "ipsec-secret", Kind: Text, Secret: true},
+	{Name: "disabled", Kind: Bool},
+}
+
+// filterAttrs are those of a filter rule. A matcher that is not among them is
+// unknown, and a rule with one may match anything.
+var filterAttrs = []Attr{
+	{Name: "chain", Kind: Text},
+	{Name: "action", Kind: Enum, Default: "accept"},
+	{Name: "protocol", Kind: Text},
+	{Name: "src-address", Kind: Text},
+	{Name: "src-address-list", Kind: Text},
+	{Name: "src-address-type", Kind: Text},
+	{Name: "src-port", Kind: Text},
+	{Name: "src-mac-address", Kind: Text},
+	{Name: "dst-address", Kind: Text},
+	{Name: "dst-address-list", Kind: Text},
+	{Name: "dst-address-type", Kind: Text},
+	{Name: "dst-port", Kind: Text},
+	{Name: "port", Kind: Text},
+	{Name: "in-interface", Kind: Text},
+	{Name: "in-interface-list", Kind: Text},
+	{Name: "out-interface", Kind: Text},
+	{Name: "out-interface-list", Kind: Text},
+	{Name: "connection-state", Kind: Set},
+	{Name: "connection-nat-state", Kind: Set},
+	{Name: "connection-mark", Kind: Text},
+	{Name: "packet-mark", Kind: Text},
+	{Name: "routing-mark", Kind: Text},
+	{Name: "ipsec-policy", Kind: Text},
+	{Name: "tcp-flags", Kind: Text},
+	{Name: "icmp-options", Kind: Text},
+	{Name: "connection-limit", Kind: Text},
+	{Name: "connection-bytes", Kind: Text},
+	{Name: "connection-rate", Kind: Text},
+	{Name: "dst-limit", Kind: Text},
+	{Name: "limit", Kind: Text},
+	{Name: "time", Kind: Text},
+	{Name: "nth", Kind: Text},
+	{Name: "psd", Kind: Text},
+	{Name: "random", Kind: Text},
+	{Name: "content", Kind: Text},
+	{Name: "layer7-protocol", Kind: Text},
+	{Name: "hotspot", Kind: Text},
+	{Name: "fragment", Kind: Bool},
+	{Name: "jump-target", Kind: Text},
+	{Name: "reject-with", Kind: Text},
+	{Name: "log", Kind: Bool, Default: "false"},
+	{Name: "log-prefix", Kind: Text},
+	{Name: "bytes", Kind: Number, ReadOnly: true, Volatile: true},
+	{Name: "packets", Kind: Number, ReadOnly: true, Volatile: true},
+	{Name: "invalid", Kind: Bool, ReadOnly: true},
+	{Name: "dynamic", Kind: Bool, ReadOnly: true},
+	{Name: ".about", Kind: Text, ReadOnly: true, Volatile: true},
+	{Name: "disabled", Kind: Bool, Default: "false"},
+	{Name: "comment", Kind: Text},
+}

@@ -1,0 +1,205 @@
+package vpn
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vpnbot/change"
+	"vpnbot/ros/schema"
+)
+
+// maxDialInMTU is what passes through PPP, L2TP and ESP on a line of 1500 bytes,
+// behind NAT as well, without being cut in pieces.
+const maxDialInMTU = 1400
+
+// pool plans the addresses. A row that is there keeps whatever else it says.
+func (s *setup) pool() error {
+	match := schema.Row{"name": s.DialIn.Pool}
+	row, want := s.row(menuPool, match), schema.Row{"ranges": s.ranges()}
+	why := change.T("plan.dialin.step.pool")
+	if row == nil {
+		s.add(menuPool, match, schema.Row{"name": s.DialIn.Pool, "ranges": s.ranges()}, why)
+		return nil
+	}
+	if server := s.row(menuDHCP, schema.Row{"address-pool": s.DialIn.Pool}); server != nil {
+		return refuse("dialin_pool_dhcp", "pool", s.DialIn.Pool, "server", ReadableBytes(server["name"]))
+	}
+	if s.set(menuPool, match, row, want, why) {
+		for _, p := range s.rows(menuProfile, schema.Row{"remote-address": s.DialIn.Pool}) {
+			if p["name"] != s.DialIn.Profile {
+				s.affects("pool_shared", "pool", s.DialIn.Pool, "profile", ReadableBytes(p["name"]))
+			}
+		}
+	}
+	return nil
+}
+
+// profile plans the PPP profile. Scripts and whatever else stands there stay.
+func (s *setup) profile() error {
+	set := s.DialIn.Setup
+	want := schema.Row{
+		"local-address": set.Local.String(), "remote-address": s.DialIn.Pool, "change-tcp-mss": "yes",
+		"use-encryption": "yes", "only-one": "yes",
+	}
+	if len(set.DNS) > 0 {
+		want["dns-server"] = joinAddrs(set.DNS)
+	}
+	match := schema.Row{"name": s.DialIn.Profile}
+	row := s.row(menuProfile, match)
+	if isTrue(row, menuProfile, "default") {
+		return refuse("dialin_profile_default", "profile", s.DialIn.Profile)
+	}
+	if list := s.trusted(); list != "" && row["interface-list"] == "" {
+		want["interface-list"] = list
+	}
+	why := change.T("plan.dialin.step.profile")
+	if row == nil {
+		want["name"] = s.DialIn.Profile
+		s.add(menuProfile, match, want, why)
+		return nil
+	}
+	if s.set(menuProfile, match, row, want, why) {
+		accounts := 0
+		for _, a := range s.rows(menuSecret, schema.Row{"profile": s.DialIn.Profile}) {
+			if service := defaulted(menuSecret, a, "service"); service != "l2tp" {
+				s.affects("profile_service", "profile", s.DialIn.Profile, "account", ReadableBytes(a["name"]), "service", service)
+				continue
+			}
+			accounts++
+		}
+		s.affects("profile", "count", accounts)
+	}
+	return nil
+}
+
+// trusted is the interface list that the input rules of RouterOS's own default
+// configuration let in, when this router has it.
+func (s *setup) trusted() string {
+	if s.row(menuList, schema.Row{"name": "LAN"}) != nil {
+		return "LAN"
+	}
+	return ""
+}
+
+// server plans the L2TP server itself, last of all: who dials in before that
+// meets what was there before.
+func (s *setup) server() error {
+	row := s.row(menuServer, nil)
+	want := schema.Row{
+		"enabled": "true", "use-ipsec": "required", "authentication": "mschap2", "default-profile": s.DialIn.Profile, "allow-fast-path": "false",
+	}
+	for _, name := range []string{"max-mtu", "max-mru"} {
+		if n, err := strconv.Atoi(defaulted(menuServer, row, name)); err != nil || n > maxDialInMTU {
+			want[name] = strconv.Itoa(maxDialInMTU)
+		}
+	}
+	changed := s.set(menuServer, nil, row, want, change.T("plan.dialin.step.server"))
+	if s.PSK != "" {
+		if !changed { // a server without IPsec always has something to set
+			return refuse("dialin_unclear", "router", s.DialIn.Router)
+		}
+		s.rekeyServer(&s.steps[len(s.steps)-1])
+	}
+	if online := len(s.sessions()); changed && online > 0 {
+		s.affects("sessions", "online", online)
+	}
+	return nil
+}
+
+// lanReturn plans what brings answers from the LAN back to clients.
+func (s *setup) lanReturn() error {
+	switch s.DialIn.Setup.Return {
+	case ByProxyARP:
+		return s.proxyARP()
+	case ByMasquerade:
+		return s.masquerade()
+	}
+	return nil
+}
+
+// lan is the interface on which the router has an address of the site's LAN.
+func (s *setup) lan() (name string, network netip.Prefix, err error) {
+	total := spans(s.ranges())
+	var found []string
+	for _, row := range s.Snapshot.Menus[menuAddress] {
+		p, perr := netip.ParsePrefix(row["address"])
+		if perr != nil || isTrue(row, menuAddress, "disabled") || isTrue(row, menuAddress, "invalid") || !s.Site.Contains(p.Addr()) {
+			continue
+		}
+		// Of several networks of the LAN, the one in which the pool lies counts.
+		if s.DialIn.Setup.Return == ByProxyARP && !slices.ContainsFunc(total, func(a span) bool { return a.touches(p) }) {
+			continue
+		}
+		if !slices.Contains(found, row["interface"]) {
+			found = append(found, row["interface"])
+		}
+		network = p.Masked()
+	}
+	if len(found) != 1 {
+		return "", network, refuse("dialin_lan", "router", s.DialIn.Router, "found", strings.Join(found, ", "))
+	}
+	if i := s.row(menuInterface, schema.Row{"name": found[0]}); isTrue(i, menuInterface, "slave") {
+		return "", network, refuse("dialin_slave", "router", s.DialIn.Router, "interface", found[0])
+	}
+	return found[0], network, nil
+}
+
+// proxyARP lets the router answer for clients whose addresses lie in the LAN.
+func (s *setup) proxyARP() error {
+	name, _, err := s.lan()
+	if err != nil {
+		return err
+	}
+	match := schema.Row{"name": name}
+	for _, menu := range []string{menuBridge, menuEthernet} {
+		row := s.row(menu, match)
+		switch {
+		case row == nil:
+			continue
+		case defaulted(menu, row, "arp") == "reply-only":
+			return refuse("dialin_reply_only", "router", s.DialIn.Router, "interface", name)
+		case defaulted(menu, row, "arp") == "local-proxy-arp":
+			return nil // answers for everything already
+		}
+		if s.set(menu, match, row, schema.Row{"arp": "proxy-arp"}, change.T("plan.dialin.step.arp", "interface", name)) {
+			s.affects("arp", "interface", name)
+		}
+		return nil
+	}
+	return refuse("dialin_arp_kind", "router", s.DialIn.Router, "interface", name)
+}
+
+// masquerade hides clients behind the router's own address on the LAN, for hosts
+// whose gateway is somebody else.
+func (s *setup) masquerade() error {
+	name, network, err := s.lan()
+	if err != nil {
+		return err
+	}
+	for _, r := range s.poolRanges() {
+		row := schema.Row{"chain": "srcnat", "action": "masquerade", "src-address": r, "dst-address": network.String(), "out-interface": name}
+		if slices.ContainsFunc(s.rows(menuNAT, row), func(have schema.Row) bool { return !isTrue(have, menuNAT, "disabled") }) {
+			continue
+		}
+		match := row.Clone()
+		row["comment"] = dialInComment
+		s.add(menuNAT, match, row, change.T("plan.dialin.step.masquerade", "network", network.String())).Place = change.TopPlace
+	}
+	return nil
+}
+
+// dialInComment says on rules of the firewall whose they are.
+const dialInComment = "L2TP/IPsec dial-in"
+
+// poolRanges are the pool's ranges as rules name them.
+func (s *setup) poolRanges() []string { return s.DialIn.Setup.Ranges }
+
+func joinAddrs(list []netip.Addr) string {
+	words := make([]string, len(list))
+	for i, ip := range list {
+		words[i] = ip.String()
+	}
+	return strings.Join(words, ",")
+}
