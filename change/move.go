@@ -29,7 +29,8 @@ type Move struct {
 	Inbox       []Inbound
 	Done        []string // keys of inbound deliveries that this move answers
 	Accounts    []Account
-	Reveal      *Reveal // checked by its Version like the request
+	Reveal      *Reveal  // checked by its Version like the request
+	Grants      []Reveal // new ones, one for each reader
 	Definitions []Definition
 	Preferences []Preference
 	Deliveries  []Delivery
@@ -135,6 +136,7 @@ func (m Move) And(n Move) Move {
 	m.Preferences = append(m.Preferences, n.Preferences...)
 	m.Deliveries = append(m.Deliveries, n.Deliveries...)
 	m.Facts = append(m.Facts, n.Facts...)
+	m.Grants = append(m.Grants, n.Grants...)
 	if m.Reveal == nil {
 		m.Reveal = n.Reveal
 	}

@@ -55,7 +55,7 @@ type Step struct {
 // Plan is the exact content of a change: what an approver approves and what is
 // applied, byte for byte. It is computed, never edited.
 //
-// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel and Reveal decide what
+// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel, Reveal and HandOut decide what
 // is applied. Blast and Warnings are for the reader; they are part of the digest, so that nobody
 // approves a plan with a warning missing, and they never influence apply.
 type Plan struct {
@@ -65,13 +65,16 @@ type Plan struct {
 	// makes one. It holds from the moment at which the change is committed.
 	Defines json.RawMessage `json:"defines,omitempty"`
 	// Retires tells that the definition ends with the change; its versions stay.
-	Retires  bool          `json:"retires,omitempty"`
-	Routers  []string      `json:"routers"`
-	Seen     []Observation `json:"seen"`
-	State    string        `json:"state"` // StateDigest(Seen)
-	Steps    []Step        `json:"steps"`
-	Tunnel   *TunnelPlan   `json:"tunnel,omitempty"`
-	Reveal   *Credentials  `json:"reveal,omitempty"`
+	Retires bool          `json:"retires,omitempty"`
+	Routers []string      `json:"routers"`
+	Seen    []Observation `json:"seen"`
+	State   string        `json:"state"` // StateDigest(Seen)
+	Steps   []Step        `json:"steps"`
+	Tunnel  *TunnelPlan   `json:"tunnel,omitempty"`
+	Reveal  *Credentials  `json:"reveal,omitempty"`
+	// HandOut are what others may open once the change is applied: the new key of a
+	// dial-in server, for the owners of its accounts.
+	HandOut  []Credentials `json:"handOut,omitempty"`
 	Summary  Text          `json:"summary"` // one line for someone who is no network engineer
 	Blast    []Text        `json:"blast,omitempty"`
 	Warnings []Text        `json:"warnings,omitempty"`
@@ -83,8 +86,8 @@ type Credentials struct {
 	Server   string     `json:"server"` // what the client dials: a name or an address
 	Account  string     `json:"account"`
 	Reader   PersonID   `json:"reader"`
-	Password secret.Ref `json:"password"`
-	PSK      secret.Ref `json:"psk,omitempty"` // empty: the bot does not know the server's PSK
+	Password secret.Ref `json:"password,omitempty"` // empty: only the key is new
+	PSK      secret.Ref `json:"psk,omitempty"`      // empty: the bot does not know the server's PSK
 }
 
 // DefinitionRef names one version of a definition.

@@ -42,6 +42,29 @@ func NewReveal(now time.Time, r Request, loc *time.Location) *Reveal {
 	}
 }
 
+// HandOuts returns a reveal for each reader of r's plan, granted from now on.
+func HandOuts(now time.Time, r Request, loc *time.Location) []Reveal {
+	until := WorkingDeadline(now, UnopenedWindow, loc)
+	list := make([]Reveal, len(r.Plan.HandOut))
+	for i, c := range r.Plan.HandOut {
+		list[i] = Reveal{
+			ID: "reveal-" + r.ID + "-" + strconv.Itoa(i+1), Request: r.ID, Number: r.Number, Credentials: c,
+			Granted: now, Until: until, Deadline: until,
+		}
+	}
+	return list
+}
+
+// HandOut is m with reveals for others than whom a plan is about.
+func (m Move) HandOut(now time.Time, r Request, list []Reveal) Move {
+	for _, v := range list {
+		g := v.grant(now, r)
+		g.Reveal, g.Grants = nil, []Reveal{v}
+		m = m.And(g)
+	}
+	return m
+}
+
 // WorkingDeadline returns the time that lies d after from when Saturdays and
 // Sundays in loc do not count.
 func WorkingDeadline(from time.Time, d time.Duration, loc *time.Location) time.Time {
@@ -138,7 +161,10 @@ func (v Reveal) Close(now time.Time) (Move, error) {
 	}
 	n := v
 	n.Closed = now
-	m := Move{Reveal: &n, Destroy: []secret.Ref{v.Credentials.Password}}
+	m := Move{Reveal: &n}
+	if v.Credentials.Password != "" {
+		m.Destroy = []secret.Ref{v.Credentials.Password}
+	}
 	m.Events = []Event{n.event(now, EventRevealClosed, System())}
 	if v.Counted() == 0 {
 		m.Notices = []Notice{{

@@ -111,23 +111,19 @@ func (c *Chat) giveBack(ctx context.Context, who commands.Caller, id string) {
 // credentials opens the sealed values and renders the reader's modal. The text
 // exists only in the view that it returns.
 func (c *Chat) credentials(ctx context.Context, v change.Reveal, lang string) (slack.ModalViewRequest, error) {
-	password, err := c.unseal(ctx, v.Credentials.Password)
-	if err != nil {
-		return slack.ModalViewRequest{}, err
-	}
 	p := &canvas{voice: c.voice(lang), place: inModal}
 	p.section("*" + p.rich(change.T("chat.reveal.type")) + "*\n" + p.rich(change.T("chat.reveal.type.value")))
 	p.value(change.T("chat.reveal.server"), v.Credentials.Server)
 	p.value(change.T("chat.reveal.account"), v.Credentials.Account)
-	p.value(change.T("chat.reveal.password"), password.Expose())
-	if v.Credentials.PSK == "" {
-		p.section("*" + p.rich(change.T("chat.reveal.psk")) + "*\n" + p.rich(change.T("chat.reveal.psk.unknown")))
-	} else {
-		psk, err := c.unseal(ctx, v.Credentials.PSK)
+	if v.Credentials.Password != "" {
+		password, err := c.unseal(ctx, v.Credentials.Password)
 		if err != nil {
 			return slack.ModalViewRequest{}, err
 		}
-		p.value(change.T("chat.reveal.psk"), psk.Expose())
+		p.value(change.T("chat.reveal.password"), password.Expose())
+	}
+	if err := c.psk(ctx, p, v); err != nil {
+		return slack.ModalViewRequest{}, err
 	}
 	if left := change.OpeningsAllowed - v.Counted(); left > 0 {
 		p.context(p.rich(change.T("chat.reveal.left", "count", left, "until", v.Until)))
@@ -137,6 +133,28 @@ func (c *Chat) credentials(ctx context.Context, v change.Reveal, lang string) (s
 	view := c.notice(lang, change.T("chat.reveal.title"), change.T("chat.loading"))
 	view.Blocks.BlockSet = p.blocks
 	return view, nil
+}
+
+// psk adds the server's key. One that was replaced since is no use to anybody: its
+// reader has a message about the new one.
+func (c *Chat) psk(ctx context.Context, p *canvas, v change.Reveal) error {
+	unknown := func(id string) {
+		p.section("*" + p.rich(change.T("chat.reveal.psk")) + "*\n" + p.rich(change.T("chat.reveal.psk."+id)))
+	}
+	if v.Credentials.PSK == "" {
+		unknown("unknown")
+		return nil
+	}
+	psk, err := c.unseal(ctx, v.Credentials.PSK)
+	switch {
+	case errors.Is(err, secret.ErrDestroyed):
+		unknown("replaced")
+		return nil
+	case err != nil:
+		return err
+	}
+	p.value(change.T("chat.reveal.psk"), psk.Expose())
+	return nil
 }
 
 // value adds a label and a value that is to be copied.

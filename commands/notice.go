@@ -82,6 +82,12 @@ func revealNotice(n change.Notice, v change.Reveal, now time.Time) Reply {
 	reply := Reply{Title: change.T("notice.credentials.title"), Parts: []Part{
 		Say("", change.T("notice.credentials", "account", account, "site", site)),
 	}}
+	if v.Credentials.Password == "" {
+		reply = Reply{Title: change.T("notice.key.title", "site", site), Parts: []Part{
+			Say("", change.T("notice.key", "account", account, "site", site)),
+			Say(Hint, change.T("plan.warn.dialin_windows")),
+		}}
+	}
 	if v.MayOpen(now, v.Credentials.Reader) != nil {
 		reply.Parts = append(reply.Parts, Say("", change.T("notice.credentials.over")))
 		return reply

@@ -77,20 +77,18 @@ func (w *writer) checkRequest() error {
 }
 
 func (w *writer) checkReveal() error {
-	v := w.move.Reveal
-	if v == nil {
-		return nil
-	}
-	b, err := bucket(w.tx, bucketReveals)
-	if err != nil {
-		return err
-	}
-	var old change.Reveal
-	if _, err := get(b, []byte(v.ID), &old); err != nil {
-		return err
-	}
-	if old.Version != v.Version {
-		return fmt.Errorf("reveal %s: %w", v.ID, change.ErrConflict)
+	for _, v := range reveals(w.move) {
+		b, err := bucket(w.tx, bucketReveals)
+		if err != nil {
+			return err
+		}
+		var old change.Reveal
+		if _, err := get(b, []byte(v.ID), &old); err != nil {
+			return err
+		}
+		if old.Version != v.Version {
+			return fmt.Errorf("reveal %s: %w", v.ID, change.ErrConflict)
+		}
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func validateEvents(m change.Move) error {
 		}
 	}
 	silent := len(m.Events) == 0
-	if silent && (m.Reveal != nil || len(m.Accounts)+len(m.Definitions)+len(m.Destroy) > 0) {
+	if silent && (m.Reveal != nil || len(m.Grants)+len(m.Accounts)+len(m.Definitions)+len(m.Destroy) > 0) {
 		return fmt.Errorf("a lasting change without an event")
 	}
 	return nil
@@ -114,8 +114,8 @@ func validateKeys(m change.Move) error {
 	for _, f := range m.Facts {
 		words = append(words, f.Name)
 	}
-	if m.Reveal != nil {
-		words = append(words, m.Reveal.ID)
+	for _, v := range reveals(m) {
+		words = append(words, v.ID)
 	}
 	if i := slices.IndexFunc(words, func(w string) bool { return !keyable(w) }); i >= 0 {
 		return fmt.Errorf("%q cannot be a key", words[i])

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -79,17 +80,28 @@ func (w *writer) giveNumber(r *change.Request) error {
 }
 
 func (w *writer) writeReveal() error {
-	if w.move.Reveal == nil {
-		return nil
-	}
 	b, err := bucket(w.tx, bucketReveals)
 	if err != nil {
 		return err
 	}
-	v := *w.move.Reveal
-	v.Version++
-	w.receipt.Reveal = &v
-	return put(b, []byte(v.ID), v)
+	for _, v := range reveals(w.move) {
+		v.Version++
+		if w.move.Reveal != nil && v.ID == w.move.Reveal.ID {
+			w.receipt.Reveal = &v
+		}
+		if err := put(b, []byte(v.ID), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reveals are all those of a move.
+func reveals(m change.Move) []change.Reveal {
+	if m.Reveal == nil {
+		return m.Grants
+	}
+	return append(slices.Clone(m.Grants), *m.Reveal)
 }
 
 func (w *writer) writeEvents() error {
