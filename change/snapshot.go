@@ -38,10 +38,12 @@ func (q Query) Matches(row schema.Row) bool {
 }
 
 // Snapshot is what was read from one router: the rows of some menus in the
-// router's order, never a secret among them.
+// router's order, never a secret among them. Reading began At and was over Until;
+// a zero Until says that it took no time.
 type Snapshot struct {
 	Router  string                  `json:"router"`
 	At      time.Time               `json:"at"`
+	Until   time.Time               `json:"until,omitzero"`
 	Version string                  `json:"version"`
 	Menus   map[string][]schema.Row `json:"menus"`
 }

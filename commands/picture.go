@@ -192,8 +192,6 @@ var nextSteps = map[string]string{
 	"status.unknown.one_sample":     "status.next.again",
 	"status.unknown.phase1_gone":    "status.next.again",
 	"status.unknown.no_sa":          "status.next.again",
-	"status.unknown.stale":          "status.next.again",
-	"status.unknown.no_sample":      "status.next.again",
 	"status.unknown.unread":         "status.next.unread",
 	"status.unknown.row":            "status.next.row",
 }

@@ -197,7 +197,7 @@ func brief(j vpn.Judged) change.Text {
 func spans(t change.Text) change.Text {
 	said := change.Text{ID: t.ID, Args: map[string]change.Value{}}
 	for name, v := range t.Args {
-		if (name == "window" || name == "age") && v.Num != nil {
+		if name == "window" && v.Num != nil {
 			s := lasting(time.Duration(*v.Num) * time.Second)
 			v = change.Value{Text: &s}
 		}

@@ -136,7 +136,7 @@ func (v *survey) unsettled(asked bool) []string {
 	var routers []string
 	for _, j := range v.judged {
 		switch j.Reason.ID {
-		case "status.unknown.one_sample", "status.unknown.moving", "status.unknown.stale":
+		case "status.unknown.one_sample", "status.unknown.moving":
 		default:
 			continue
 		}

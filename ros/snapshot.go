@@ -33,7 +33,7 @@ func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (c
 	if err != nil {
 		return change.Snapshot{}, fmt.Errorf("reading %s: %w", router, err)
 	}
-	snap := change.Snapshot{Router: router, At: at, Menus: tables}
+	snap := change.Snapshot{Router: router, At: at, Until: time.Now().UTC(), Menus: tables}
 	if rows := tables[resource]; len(rows) > 0 {
 		snap.Version = rows[0]["version"]
 	}

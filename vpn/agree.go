@@ -101,16 +101,16 @@ func saDisagreement(a, b *view) (Verdict, change.Text, bool) {
 	return "", change.Text{}, false
 }
 
-// proven tells whether v had something while o did not: o was asked once without
-// showing it, and v showed it before and after that. Two routers are never asked
+// proven tells whether v had something while o did not: o was read once without
+// showing it, and v showed it before that and after. Two routers are never read
 // at one moment, so a single look cannot tell a difference from a rekey.
 func proven(v, o *view, holds func(*page) bool) bool {
 	for _, p := range o.pages {
 		if holds(p) {
 			continue
 		}
-		before := slices.ContainsFunc(v.pages, func(q *page) bool { return !q.at.After(p.at) && holds(q) })
-		after := slices.ContainsFunc(v.pages, func(q *page) bool { return !q.at.Before(p.at) && holds(q) })
+		before := slices.ContainsFunc(v.pages, func(q *page) bool { return q.before(p) && holds(q) })
+		after := slices.ContainsFunc(v.pages, func(q *page) bool { return p.before(q) && holds(q) })
 		if before && after {
 			return true
 		}

@@ -9,7 +9,7 @@ import (
 const (
 	enoughPackets = 10               // fewer say nothing about a direction
 	lossOf        = 20               // one of so many arrives at most: the direction is dead
-	asked         = 10 * time.Second // two routers asked so close together are one look
+	asked         = 10 * time.Second // two routers read within so long are one look
 )
 
 // look is both ends at about one time: SPI to packets, by end and direction.
@@ -21,8 +21,16 @@ type look struct {
 // traffic is what both directions carried between looks, newest first.
 type traffic struct {
 	window time.Duration
-	flows  [2]Flow   // in sum
-	steps  [2][]Flow // by look
+	flows  [2]Flow         // in sum
+	steps  [2][]Flow       // by look
+	spans  []time.Duration // of each step
+}
+
+// stretch is what one direction carried in the newest part of the window.
+type stretch struct {
+	Flow
+	steps int
+	over  time.Duration
 }
 
 // measure compares the samples of both ends. The second result is false when
@@ -42,6 +50,7 @@ func measure(views [2]*view) (traffic, bool) {
 	known := [2]map[uint32]bool{crossing(looks, 0), crossing(looks, 1)}
 	for k := len(looks) - 1; k > 0; k-- {
 		older, newer := looks[k-1], looks[k]
+		t.spans = append(t.spans, newer.at.Sub(older.at))
 		for i := range 2 {
 			f := Flow{
 				Sent:     grown(older.counts[i][true], newer.counts[i][true], known[i]),
@@ -67,7 +76,7 @@ func pair(views [2]*view) []look {
 			continue
 		}
 		y := views[1].pages[j]
-		if d := x.at.Sub(y.at).Abs(); d > asked || views[0].pages[nearest(views[0].pages, y.at)] != x {
+		if !together(x, y) || views[0].pages[nearest(views[0].pages, y.at)] != x {
 			continue
 		}
 		last = j
@@ -78,6 +87,19 @@ func pair(views [2]*view) []look {
 		looks = append(looks, look{at: at, counts: [2]map[bool]map[uint32]uint64{views[0].counts(x), views[1].counts(y)}})
 	}
 	return looks
+}
+
+// together tells whether two routers were read within so short a time that their
+// counters can be compared: one that dawdles has counted on meanwhile.
+func together(x, y *page) bool {
+	begin, end := x.at, x.until
+	if y.at.Before(begin) {
+		begin = y.at
+	}
+	if y.until.After(end) {
+		end = y.until
+	}
+	return end.Sub(begin) <= asked
 }
 
 // nearest returns the index of the page that was read nearest to at, -1 when
@@ -152,38 +174,38 @@ const (
 
 // direction judges by the newest looks with enough packets, so that a line that
 // broke a minute ago does not live on what it carried before. It looks back over
-// at most steps of them, and returns over how many it did.
-func (t traffic) direction(i, steps int) (d direction, recent Flow, used int) {
-	for _, f := range t.steps[i][:steps] {
-		used++
+// at most steps of them, and returns those that it went by.
+func (t traffic) direction(i, steps int) (d direction, recent stretch) {
+	for k, f := range t.steps[i][:steps] {
+		recent.steps++
+		recent.over += t.spans[k]
 		recent.Sent += f.Sent
 		recent.Received += f.Received
 		if recent.Sent < enoughPackets {
 			continue
 		}
 		if recent.Received*lossOf <= recent.Sent {
-			return lostWay, recent, used
+			return lostWay, recent
 		}
-		return deliveredWay, recent, used
+		return deliveredWay, recent
 	}
 	switch {
 	case recent.Received > 0:
-		return deliveredWay, recent, used
+		return deliveredWay, recent
 	case recent.Sent > 0:
-		return unclearWay, recent, used
+		return unclearWay, recent
 	}
-	return silentWay, recent, used
+	return silentWay, recent
 }
 
 // directions judges both. Beside one that is dead only what the other carried in
 // the same time counts.
-func (t traffic) directions() (d [2]direction, recent [2]Flow) {
+func (t traffic) directions() (d [2]direction, recent [2]stretch) {
 	for i := range d {
-		var used int
-		if d[i], recent[i], used = t.direction(i, len(t.steps[i])); d[i] != lostWay {
+		if d[i], recent[i] = t.direction(i, len(t.steps[i])); d[i] != lostWay {
 			continue
 		}
-		d[1-i], recent[1-i], _ = t.direction(1-i, used)
+		d[1-i], recent[1-i] = t.direction(1-i, recent[i].steps)
 		if d[1-i] != lostWay {
 			return d, recent
 		}

@@ -10,8 +10,9 @@ import (
 
 // Judge joins what both routers say into one verdict. samples are those of each
 // end of the definition, oldest first: the last is what the router says now, the
-// others are to compare counters with. A newest sample with Err is the router's
-// silence. at is the time of the question. The order of the ends does not matter.
+// others are to compare counters with. No sample, a newest one with Err and a
+// newest one that is old are the router's silence. at is the time of the question.
+// The order of the ends does not matter.
 //
 // A rank of proof stands behind each verdict. DOWN needs one end that says so.
 // Everything else needs both: equal cookies, SAs that each end knows in both
@@ -88,19 +89,16 @@ func judge(want Expected, samples [2][]sample, at time.Time) Judged {
 // newView reads the newest of samples, or says why it cannot be judged by.
 func newView(want ExpectedEnd, samples []sample, at time.Time) *view {
 	v := &view{Side: Side{Site: want.Site, Router: want.Router}, want: want}
-	if len(samples) == 0 {
-		v.silent = change.T("status.unknown.no_sample", "router", v.Router)
-		return v
+	var newest sample
+	if len(samples) > 0 {
+		newest = samples[len(samples)-1]
 	}
-	newest := samples[len(samples)-1]
 	v.At, v.Err = newest.at, newest.err
 	switch {
-	case newest.err != nil:
+	case len(samples) == 0, newest.err != nil, at.Sub(newest.at) > StaleAfter, len(want.Policies) == 0: // a definition always joins networks
 		v.silent = change.T("status.unknown.unread", "router", v.Router)
 	case newest.lack != "":
 		v.silent = change.T("status.unknown.no_menu", "router", v.Router, "menu", newest.lack)
-	case at.Sub(newest.at) > StaleAfter:
-		v.silent = change.T("status.unknown.stale", "router", v.Router, "age", at.Sub(newest.at).Round(time.Second))
 	default:
 		for _, s := range samples {
 			if s.page != nil {
@@ -120,9 +118,6 @@ func verdict(views [2]*view, j *Judged) (Verdict, change.Text) {
 		if !v.silent.IsZero() {
 			silences = append(silences, fault{router: v.Router, text: v.silent})
 			continue
-		}
-		if len(v.want.Policies) == 0 {
-			return Unknown, change.T("status.unknown.no_policies")
 		}
 		f, odd := v.fault()
 		if f != nil {
@@ -182,7 +177,7 @@ func agreed(views [2]*view, j *Judged) (Verdict, change.Text) {
 // way is one direction with its ends.
 type way struct {
 	direction
-	recent   Flow
+	recent   stretch
 	from, to string
 	total    Flow
 }
@@ -191,26 +186,28 @@ func (w way) facts(f Flow) []any {
 	return []any{"from", w.from, "to", w.to, "sent", f.Sent, "received", f.Received}
 }
 
+// newest says what w carried in the newest part of the window.
+func (w way) newest(id string) change.Text {
+	return change.T("status."+id, append(w.facts(w.recent.Flow), "window", w.recent.over.Round(time.Second))...)
+}
+
 // carried judges by packets. better is the direction of which more is known to
 // work.
 func carried(better, worse way, window time.Duration) (Verdict, change.Text) {
-	text := func(id string, w way, f Flow) change.Text {
-		return change.T("status."+id, append(w.facts(f), "window", window)...)
-	}
 	switch {
 	case better.direction == deliveredWay && worse.direction == deliveredWay:
 		return Up, change.T("status.up", "a", better.from, "b", better.to, "forward", better.total.Received,
 			"back", worse.total.Received, "window", window)
 	case better.direction == deliveredWay && worse.direction == lostWay:
-		return UpOneWay, text("oneway.lost", worse, worse.recent)
+		return UpOneWay, worse.newest("oneway.lost")
 	case better.direction == deliveredWay && worse.direction == unclearWay:
-		return Unknown, text("unknown.few", worse, worse.recent)
+		return Unknown, worse.newest("unknown.few")
 	case better.direction == deliveredWay && better.total.Received >= enoughPackets:
-		return UpOneWay, text("oneway.silent", better, better.total)
+		return UpOneWay, change.T("status.oneway.silent", append(better.facts(better.total), "window", window)...)
 	case better.direction == lostWay && worse.direction == lostWay:
-		return Down, text("down.lost_both", better, better.recent)
+		return Down, better.newest("down.lost_both")
 	case better.direction == lostWay:
-		return Down, text("down.lost", better, better.recent)
+		return Down, better.newest("down.lost")
 	case better.direction == silentWay:
 		if window < Window-time.Minute-asked {
 			return Idle, change.T("status.idle.short", "window", window)

@@ -236,7 +236,7 @@ func TestJudge_AnyRows(t *testing.T) {
 // Ensure no sample at all is an answer too.
 func TestJudge_Nothing(t *testing.T) {
 	got := vpn.Judge(vpn.Expected{}, [2][]vpn.Half{}, time.Time{})
-	if got.Verdict != vpn.Unknown || got.Reason.ID != "status.unknown.no_sample" {
+	if got.Verdict != vpn.Unknown || got.Reason.ID != "status.unknown.unread" {
 		t.Errorf("got %s %+v", got.Verdict, got.Reason)
 	}
 	empty := vpn.Half{Snapshot: change.Snapshot{Router: "x"}}

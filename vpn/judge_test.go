@@ -99,10 +99,10 @@ func TestJudge(t *testing.T) {
 			l.set(1, saMenu, "spi", "0xC010001", "0xBAD2")
 		}, vpn.Down, "status.down.sa_mismatch", map[string]string{"from": "gw-hq", "to": "gw-fengshan"}},
 
-		{"no sample", func(l *line) { l.samples[1] = nil }, vpn.Unknown, "status.unknown.no_sample", map[string]string{"router": "gw-fengshan"}},
+		{"no sample", func(l *line) { l.samples[1] = nil }, vpn.Unknown, "status.unknown.unread", map[string]string{"router": "gw-fengshan"}},
 		{"unreachable", func(l *line) { l.samples[1][6].Err = errors.New("no route") }, vpn.Unknown, "status.unknown.unread", map[string]string{"router": "gw-fengshan"}},
 		{"unreachable and down", func(l *line) { down(l); l.samples[1][6].Err = errors.New("no route") }, vpn.Down, "status.down.no_phase1", map[string]string{"router": "gw-hq"}},
-		{"stale", func(l *line) { l.samples[1] = l.samples[1][:3] }, vpn.Unknown, "status.unknown.stale", map[string]string{"router": "gw-fengshan", "age": "242"}},
+		{"stale", func(l *line) { l.samples[1] = l.samples[1][:3] }, vpn.Unknown, "status.unknown.unread", map[string]string{"router": "gw-fengshan"}},
 		{"menu missing", func(l *line) { delete(l.samples[0][6].Menus, saMenu) }, vpn.Unknown, "status.unknown.no_menu", map[string]string{"router": "gw-hq", "menu": saMenu}},
 		{"odd policy state", func(l *line) { l.set(0, policyMenu, "ph2-state", "", "dancing") }, vpn.Unknown, "status.unknown.row", map[string]string{"router": "gw-hq", "menu": policyMenu, "attribute": "ph2-state"}},
 		{"odd SPI", func(l *line) { l.set(0, saMenu, "spi", "0xC000001", "many") }, vpn.Unknown, "status.unknown.row", map[string]string{"menu": saMenu, "attribute": "spi"}},
@@ -132,7 +132,12 @@ func TestJudge(t *testing.T) {
 				l.samples[1][k].At = l.samples[1][k].At.Add(-25 * time.Second)
 			}
 		}, vpn.Unknown, "status.unknown.one_sample", nil},
-		{"no prefixes", func(l *line) { l.want.Ends[0].Policies, l.want.Ends[1].Policies = nil, nil }, vpn.Unknown, "status.unknown.no_policies", nil},
+		{"a router that takes its time", func(l *line) {
+			for k := range l.samples[1] {
+				l.samples[1][k].Until = l.samples[1][k].At.Add(15 * time.Second)
+			}
+		}, vpn.Unknown, "status.unknown.one_sample", nil},
+		{"no prefixes", func(l *line) { l.want.Ends[0].Policies, l.want.Ends[1].Policies = nil, nil }, vpn.Unknown, "status.unknown.unread", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // page is one sample of a router, decoded once for all of its tunnels.
 type page struct {
-	at        time.Time
+	at, until time.Time // while it was read
 	peers     []peerRow
 	policies  []policyRow
 	phase1    []phase1Row
@@ -57,7 +57,10 @@ type addressRow struct {
 
 // decode reads the rows of a sample that Judge goes by.
 func decode(h Half) *page {
-	p := &page{at: h.At}
+	p := &page{at: h.At, until: h.At}
+	if h.Until.After(h.At) {
+		p.until = h.Until
+	}
 	for _, row := range h.Menus[menuPeer] {
 		r := &reader{menu: menuPeer, row: row}
 		d := peerRow{Peer: r.peer(), current: r.optional("current-address"), local: r.optional("local-address")}
@@ -116,6 +119,9 @@ func (r *reader) origin() origin {
 func (o origin) text(router string) change.Text {
 	return change.T("status.unknown.row", "router", router, "menu", o.menu, "row", o.key, "attribute", o.odd)
 }
+
+// before tells whether all of p was read before any of q.
+func (p *page) before(q *page) bool { return p.until.Before(q.at) }
 
 // holds tells whether the page shows an SA with this SPI.
 func (a SA) holds(p *page) bool {

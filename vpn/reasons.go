@@ -39,12 +39,10 @@ var reasons = map[string][]string{
 	// The same in both directions; the figures are of one.
 	"status.down.lost_both": {"from", "to", "sent", "received", "window"},
 
-	"status.unknown.no_sample":  {"router"},                             // not read yet
-	"status.unknown.unread":     {"router"},                             // did not answer; Side.Err says why
-	"status.unknown.stale":      {"router", "age"},                      // the last answer is too old
+	"status.unknown.unread":     {"router"},                             // no answer, or none of late; Side.Err may say why
 	"status.unknown.no_menu":    {"router", "menu"},                     // the router has no such menu
 	"status.unknown.row":        {"router", "menu", "row", "attribute"}, // a value that is not understood
-	"status.unknown.one_sample": {},                                     // nothing to compare counters with
+	"status.unknown.one_sample": {},                                     // the ends were not read twice close together
 	// from sends a few packets that do not arrive, too few to call it broken.
 	"status.unknown.few":            {"from", "to", "sent", "received", "window"},
 	"status.unknown.moving":         {"router", "other"}, // they differ and were not read at one moment: a rekey?
@@ -54,7 +52,6 @@ var reasons = map[string][]string{
 	"status.unknown.phase1_differs": {"router", "other"}, // phase 1 at both ends, not the same one
 	"status.unknown.no_sa":          {"router", "other"}, // policies call themselves established, no SA is there
 	"status.unknown.sa_unmatched":   {"router", "count"}, // some SAs that the other end does not know
-	"status.unknown.no_policies":    {},                  // the definition joins no networks
 
 	// Notes: besides a verdict. Every status.down and status.unknown can be one.
 	"status.note.half": {"router", "established", "total"}, // what the router that answered says
@@ -62,8 +59,8 @@ var reasons = map[string][]string{
 }
 
 // StatusTexts returns the ID of every reason and note that Judge gives, with the
-// names of its arguments: window and age are times, count, total, established,
-// packets, sent, received, forward and back are numbers.
+// names of its arguments: window is a time, count, total, established, packets,
+// sent, received, forward and back are numbers.
 func StatusTexts() map[string][]string {
 	list := maps.Clone(reasons)
 	for id, names := range list {
