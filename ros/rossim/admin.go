@@ -51,6 +51,12 @@ func (r *Router) Remove(path, id string) error {
 	return err
 }
 
+// Flush empties a menu of state that has the command flush.
+func (r *Router) Flush(path string) error {
+	_, err := r.administer(path, "flush", "", nil)
+	return err
+}
+
 func (r *Router) administer(path, action, id string, row schema.Row) (string, error) {
 	r.settle()
 	r.mu.Lock()

@@ -162,6 +162,9 @@ func (in *Internet) flushed(i int) {
 
 // orphans ends what belongs to peer rows that are not there any more.
 func (in *Internet) orphans(i int) {
+	if in.opts.Switches.PeerRemovalKeeps {
+		return
+	}
 	have := in.serials(i, "/ip/ipsec/peer", func(schema.Row) bool { return true })
 	for _, k := range slices.Clone(in.ikes) {
 		for e := range k.ends {

@@ -245,7 +245,7 @@ func (in *Internet) rekeyChild(k *ike, c *child) {
 		in.touch(k)
 		return
 	}
-	if c.ends[0].gone || c.ends[1].gone || k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) {
+	if c.ends[0].gone || c.ends[1].gone || k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) || !in.backed(k) {
 		return
 	}
 	p2, ok := c.phase2, c.rekeyed && c.gens == [2]uint64{in.gen(k.ends[0].node), in.gen(k.ends[1].node)}
@@ -347,7 +347,7 @@ func (in *Internet) missing(k *ike, e int) []uint64 {
 // complete negotiates what has no SAs yet, from each end that initiates.
 func (in *Internet) complete(k *ike) {
 	k.retry = time.Time{}
-	if k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) {
+	if k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) || !in.backed(k) {
 		k.retry = in.clock.Add(in.opts.Switches.TimeUp)
 		return
 	}

@@ -34,6 +34,9 @@ func (c *conn) handle(in sentence) bool {
 		return true
 	}
 	m, command, err := c.r.prof.lookup(k.path)
+	if err == nil && c.r.lacks(m.path) {
+		err = errNoPrefix()
+	}
 	if err == nil && k.stray {
 		err = errUnknownParameter()
 	}

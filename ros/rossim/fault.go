@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"vpnbot/ros/schema"
@@ -142,6 +143,21 @@ func (r *Router) SetCertificate(cert tls.Certificate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cert = &cert
+}
+
+// SetAbsent makes the API answer as a router does that lacks the menus under
+// these paths: its version is older, or a package is disabled. It replaces what
+// was absent before.
+func (r *Router) SetAbsent(paths ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.absent = slices.Clone(paths)
+}
+
+func (r *Router) lacks(path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.absent, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
 }
 
 // Drop closes every connection.

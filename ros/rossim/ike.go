@@ -284,6 +284,20 @@ func (in *Internet) linked(k *ike, what Traffic) bool {
 	return in.carries(k, 0, what) && in.carries(k, 1, what)
 }
 
+// backed tells whether both ends still have a peer for a phase 1, which is on:
+// what outlives its peer is not renewed.
+func (in *Internet) backed(k *ike) bool {
+	for _, end := range k.ends {
+		if end.node < 0 {
+			continue
+		}
+		if peer, ok := in.row(end.node, "/ip/ipsec/peer", end.peer); !ok || peer["disabled"] == "true" {
+			return false
+		}
+	}
+	return true
+}
+
 // carries tells whether traffic from end e reaches the other.
 func (in *Internet) carries(k *ike, e int, what Traffic) bool {
 	a, b := k.ends[e], k.ends[1-e]
@@ -326,7 +340,7 @@ func (in *Internet) renew(k *ike) {
 	if !k.rekey.Before(k.expires) {
 		k.rekey = time.Time{}
 	}
-	if k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) {
+	if k.ends[0].gone || k.ends[1].gone || !in.linked(k, IKE) || !in.backed(k) {
 		return
 	}
 	if !k.v2() && k.gens != [2]uint64{in.gen(k.ends[0].node), in.gen(k.ends[1].node)} && !in.again(k) {

@@ -52,6 +52,7 @@ type Router struct {
 	net      *Internet   // nil while not attached
 	alarm    *time.Timer // rings when a schedule is due
 	alarms   uint64      // alarms so far
+	absent   []string    // menus that the API does not know
 
 	wg sync.WaitGroup // every connection's goroutines and every Serve
 }

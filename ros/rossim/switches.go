@@ -26,6 +26,9 @@ type Switches struct {
 	// SAs: address, exchange-mode, profile, local-address, port and disabled when
 	// nil.
 	PeerEdits []string
+	// PeerRemovalKeeps leaves the phase 1 and SAs of a peer that is removed until
+	// they end by themselves; otherwise they go with it.
+	PeerRemovalKeeps bool
 	// IdentityEditDrops makes a change of secret, IDs or method of an identity
 	// end its peer's phase 1; ProfileEditDrops that of a profile. Otherwise they
 	// hold from the next negotiation on.
@@ -49,6 +52,14 @@ type Switches struct {
 	// KeepaliveEnds is how long a dial-in session outlives its IPsec; 30 seconds
 	// when zero.
 	KeepaliveEnds time.Duration
+}
+
+// SetSwitches changes what no source proves from here on.
+func (in *Internet) SetSwitches(edit func(*Switches)) {
+	in.with(func() {
+		edit(&in.opts.Switches)
+		in.opts.Switches = in.opts.Switches.filled()
+	})
 }
 
 // filled puts the values in where the zero value stands for one.
