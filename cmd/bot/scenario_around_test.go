@@ -27,7 +27,7 @@ func (p *scene) office(site string) *office {
 
 // atRouter looks at a router, or does something to it.
 func (p *scene) atRouter(neg bool, args []string) {
-	p.need(args, 3, "router SITE VERB …")
+	p.need(args, 2, "router SITE VERB …")
 	o, do, rest := p.office(args[0]), args[1], args[2:]
 	r := o.router
 	switch do {
@@ -39,15 +39,19 @@ func (p *scene) atRouter(neg bool, args []string) {
 		_, err := r.Add(rest[0], p.pairs(rest[1:]))
 		p.ts.Check(err)
 	case "sets", "forces":
-		p.need(rest, 3, "router SITE sets MENU NAME K=V…")
+		p.need(rest, 3, "router SITE sets MENU ROW K=V…")
 		set := r.Set
 		if do == "forces" {
 			set = r.Force
 		}
-		p.ts.Check(set(rest[0], strings.TrimPrefix(rest[1], "-"), p.pairs(rest[2:])))
+		p.ts.Check(set(rest[0], p.rowOf(r, rest[0], rest[1]), p.pairs(rest[2:])))
 	case "removes":
-		p.need(rest, 2, "router SITE removes MENU NAME")
-		p.ts.Check(r.Remove(rest[0], rest[1]))
+		p.need(rest, 2, "router SITE removes MENU ROW")
+		p.ts.Check(r.Remove(rest[0], p.rowOf(r, rest[0], rest[1])))
+	case "flushes":
+		p.ts.Check(r.Flush("/ip/ipsec/installed-sa"))
+	case "without":
+		r.SetAbsent(rest...)
 	case "wrote":
 		settle(time.Second)
 		if got := strconv.Itoa(r.Writes()); (got == rest[0]) == neg {
@@ -70,6 +74,19 @@ func (p *scene) atRouter(neg bool, args []string) {
 	default:
 		p.ts.Fatalf("no router can %q", do)
 	}
+}
+
+// rowOf returns what finds a row: its name, "" for the one row of settings, or the
+// ID of the one that has the values K=V,….
+func (p *scene) rowOf(r *rossim.Router, menu, row string) string {
+	if row == "-" || !strings.Contains(row, "=") {
+		return strings.TrimPrefix(row, "-")
+	}
+	rows := slices.DeleteFunc(r.Rows(menu), func(have schema.Row) bool { return !fits(p.pairs(strings.Split(row, ",")))(have) })
+	if len(rows) != 1 {
+		p.ts.Fatalf("%d rows of %s have %s", len(rows), menu, row)
+	}
+	return rows[0][schema.ID]
 }
 
 // fits tells whether a row has each wanted value.
@@ -102,6 +119,8 @@ func (p *scene) strike(o *office, fault string) {
 		o.router.SetFaults(rossim.Faults{})
 	case "hanging":
 		o.router.SetFaults(rossim.Faults{Hang: true})
+	case "slow":
+		o.router.SetFaults(rossim.Faults{Latency: 3 * time.Second})
 	case "rebooted":
 		o.router.Reboot()
 	case "replaced":

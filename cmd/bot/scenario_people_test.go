@@ -49,8 +49,15 @@ func (p *scene) person(user string, neg bool, args []string) {
 	}
 }
 
+// holds tells whether a text has each of words. In a word "…" stands for anything
+// on one line.
 func holds(text string, words []string) bool {
-	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+	return !slices.ContainsFunc(words, func(w string) bool {
+		if !strings.Contains(w, "…") {
+			return !strings.Contains(text, w)
+		}
+		return !regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(w), "…", ".*")).MatchString(text)
+	})
 }
 
 // room is where somebody types.

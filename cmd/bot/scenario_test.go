@@ -45,17 +45,23 @@ import (
 //	request N is STATE                  comes to it within two minutes
 //	router SITE has|lacks MENU K=V…     a row; several values must all hold
 //	router SITE adds MENU K=V…          by hand, as in WinBox
-//	router SITE sets|forces MENU NAME K=V…  likewise; NAME "-" for settings; forces: unchecked
-//	router SITE removes MENU NAME
+//	router SITE sets|forces MENU ROW K=V…  likewise; ROW is a name, K=V,…, or "-" for settings; forces: unchecked
+//	router SITE removes MENU ROW
+//	router SITE flushes                 all of its SAs
+//	router SITE without MENU…           their package is disabled
 //	router SITE wrote N                 write commands of the bot so far, exactly
-//	router SITE is FAULT                away, back, hanging, rebooted, replaced (its certificate)
+//	router SITE is FAULT                away, back, hanging, slow, rebooted, replaced (its certificate)
 //	router SITE next FAULT              at the next write: refused [TEXT], lost-before, lost-after,
 //	                                    hang-before, hang-after, reboot-before, reboot-after
 //	router SITE meddles MENU NAME K=V…  somebody sets a row right after the next write
 //	router SITE at SCRIPT before|after FAULT|removes MENU NAME
 //	                                    around one that a tunnel's change hands it: arm, cut-over, commit
-//	line SITE SITE EVENT                cut, mended, answers-lost (what the second sends), answers-back,
-//	                                    quiet (nobody talks through the tunnel any more)
+//	line SITE SITE EVENT                cut, mended, ike-lost, ike-back, calls-lost (what the first sends),
+//	                                    calls-back, answers-lost (what the second sends), answers-back,
+//	                                    quiet (nobody talks through the tunnel any more),
+//	                                    talks THERE BACK (packets a second, instead of what was said)
+//	routeros SWITCH                     what no source proves is otherwise: off-keeps, gone-keeps (the
+//	                                    SAs of a peer that is disabled, removed)
 //	slack fails METHOD CODE, slack loses METHOD   definite and unknown failure of the next call
 //	slack is away|back
 //	slack repeats                       delivers the last click, form or command again
@@ -63,6 +69,7 @@ import (
 //	slack forges-form WHO ACTION VALUE  likewise a form; "{id 1}" and "{digest 1}" are request 1's
 //	bot stops, bot starts, bot starts-unchecked (plans that are foreseen to fail come to be)
 //	definition TUNNEL waits|calls       both its ends wait for the other, or call
+//	definition TUNNEL joins SITE PREFIX…  these networks of a site, whose LAN they are
 //	config OLD NEW                      edits vpnbot.yaml; \n is a new line
 //	terminal ARGS…                      runs "bot ARGS"; out TEXT… looks at what it printed
 //	trail has [COUNT] KIND [K=V…]       events; K is by, request, from, to, site or a fact
@@ -72,7 +79,8 @@ import (
 //	checkpoint kept FILE                the last one, in the play's directory ($WORK)
 //
 // A ! before a line turns it round. What is waited for has two minutes of virtual
-// time; what must not be gets ten seconds to show up. Plays of many days leave the
+// time; what must not be gets ten seconds to show up. In a TEXT "…" is anything.
+// Plays of many days leave the
 // race detector out: "[race] skip".
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenario/*/*.txtar")
@@ -151,7 +159,7 @@ func (p *scene) verbs() map[string]verb {
 	list := map[string]func(neg bool, args []string){
 		"time": p.pass, "line": p.line, "request": p.request, "router": p.atRouter, "slack": p.atSlack, "bot": p.bot, "config": p.config,
 		"terminal": p.terminal, "out": p.out, "trail": p.trailHas, "ledger": p.ledger, "checkpoint": p.checkpoint,
-		"definition": p.definition,
+		"definition": p.definition, "routeros": p.routerOS,
 	}
 	for who, id := range cast() {
 		list[who] = func(neg bool, args []string) { p.person(id, neg, args) }
