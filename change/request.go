@@ -171,6 +171,11 @@ func (r Request) event(now time.Time, kind EventKind, by Actor, from State) Even
 	if far := r.Plan.Intent.Far; far != "" {
 		e.Facts["far-site"] = far
 	}
+	if kind == EventSubmitted {
+		for _, s := range r.Plan.Intent.Settings {
+			e.Facts["set."+s.Key] = s.Value
+		}
+	}
 	return e
 }
 

@@ -178,7 +178,20 @@ func (f *filler) fill(words []word) *ParseError {
 				w.raw = phrase(words[i:], used)
 				i += used - 1
 			}
+			if slot.Kind == SettingsValue {
+				var used int
+				used, problem = f.settings(slot, words[i:])
+				i += used - 1
+				break
+			}
 			problem = f.put(slot, w)
+		case f.args[argSettings] != "": // behind a flag
+			slot := f.verb.Slots[len(f.verb.Slots)-1]
+			before := f.args[slot.Name] + "\n"
+			var used int
+			used, problem = f.settings(slot, words[i:])
+			f.args[slot.Name] = before + f.args[slot.Name]
+			i += used - 1
 		default:
 			problem = f.extra()
 		}
@@ -215,6 +228,24 @@ func (f *filler) flag(words []word) (int, *ParseError) {
 		return 0, f.problem("parse.novalue", "flag", "--"+slot.Name)
 	}
 	return 1, f.put(slot, words[1])
+}
+
+// settings keeps KEY=VALUE for as long as words go on, and returns how many there
+// were.
+func (f *filler) settings(slot Slot, words []word) (int, *ParseError) {
+	var lines []string
+	for _, w := range words {
+		if w.flag != "" {
+			break
+		}
+		line, problem := readSetting(w)
+		if problem != nil {
+			return len(lines), problem
+		}
+		lines = append(lines, line)
+	}
+	f.args[slot.Name] = strings.Join(lines, "\n")
+	return len(lines), nil
 }
 
 func (f *filler) unknownFlag(name string) *ParseError {

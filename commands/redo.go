@@ -17,6 +17,7 @@ const (
 	verbRedo   = "redo"
 	verbRekey  = "rekey"
 	verbRotate = "rotate psk"
+	verbSet    = "tunnel set"
 )
 
 // retunnel plans a change to one tunnel and shows the plan to its requester.
@@ -28,6 +29,10 @@ func (s *Service) retunnel(ctx context.Context, c *call) (Reply, error) {
 		return s.which(c)
 	}
 	intent := tunnelIntent(c.Verb, c.place.tunnels[0])
+	if err := s.renameSettings(c.Args); err != nil {
+		return Reply{}, err
+	}
+	intent.Settings = settingsOf(c.Args)
 	if !intent.Grants(c.Actor.Person, change.Operator) {
 		return Reply{}, change.ErrNotAllowed
 	}
@@ -92,7 +97,7 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 
 func planners() map[string]func(vpn.TunnelChange) (change.Plan, error) {
 	return map[string]func(vpn.TunnelChange) (change.Plan, error){
-		verbRedo: vpn.PlanRedo, verbRekey: vpn.PlanRekey, verbRotate: vpn.PlanRotatePSK,
+		verbRedo: vpn.PlanRedo, verbRekey: vpn.PlanRekey, verbRotate: vpn.PlanRotatePSK, verbSet: vpn.PlanSet,
 	}
 }
 

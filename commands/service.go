@@ -156,7 +156,7 @@ func (s *Service) rename(args map[string]string) error {
 		}
 		args["place"] = p.name()
 	}
-	return nil
+	return s.renameSettings(args)
 }
 
 // siteNamed finds a site by what a person typed.

@@ -58,6 +58,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return readResolution(strings.ToLower(folded))
 	case TopicValue:
 		return readTopics(strings.ToLower(folded))
+	case SettingsValue:
+		return readSetting(w)
 	case SwitchValue:
 	}
 	return "", bad("parse.text")

@@ -53,6 +53,7 @@ const (
 	SwitchValue     // a flag without a value
 	TopicValue      // topics of a router's log: ipsec,l2tp
 	PlaceValue      // a site's or a tunnel's name
+	SettingsValue   // KEY=VALUE, once or more: it takes the rest of the line
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -61,6 +62,7 @@ func Verbs() []Verb {
 	place := Slot{Name: "place", Kind: PlaceValue, Optional: true, Shown: "SITE|TUNNEL"}
 	tunnel := place
 	tunnel.Optional = false
+	settings := Slot{Name: argSettings, Kind: SettingsValue, Shown: "KEY=VALUE"}
 	yes := Slot{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true}
 	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
 	return []Verb{
@@ -88,6 +90,10 @@ func Verbs() []Verb {
 		{
 			Name: verbRekey, Also: []string{"重新協商"}, Need: change.Operator, Changing: true, Reads: true,
 			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
+			Name: verbSet, Also: []string{"設定通道", "修改通道"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{tunnel, settings}, Flags: []Slot{yes}, run: (*Service).retunnel,
 		},
 		{Name: "status", Also: []string{"狀態", "現況"}, Need: change.Viewer, Terminal: true, Reads: true, Slots: []Slot{place}, run: (*Service).status},
 		{

@@ -110,13 +110,19 @@ func (s *scanner) word() (w word, unclosed bool) {
 			continue
 		}
 		raw.WriteRune(s.in[s.at])
-		s.at++
+		if s.at++; raw.Len() > 1 && s.at < len(s.in) && (s.in[s.at-1] == '=' || s.in[s.at-1] == '＝') {
+			text, ok, bad := s.quotedText()
+			if raw.WriteString(text); ok || bad {
+				unclosed = bad
+				break
+			}
+		}
 	}
 	w.raw = unescape(raw.String())
 	if users > 1 || (users == 1 && w.raw != "") { // names nobody for certain
 		w.user, w.raw = "", "@"
 	}
-	return w, false
+	return w, unclosed
 }
 
 // flagName reads dashes and the name behind them, or nothing.

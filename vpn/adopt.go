@@ -28,6 +28,8 @@ type held struct {
 	extra    []schema.Row // policies of the peer that the definition does not want
 	left     []schema.Row // peers to the other end that are off and carry nothing
 	bypasses []bypass     // for each wanted pair
+	dropped  []Selectors  // that the definition wanted before and does not any more
+	going    []schema.Row // rules for addresses that nobody needs then
 
 	steps []change.Step
 	notes []change.Text // for the reader, in the order of finding
@@ -45,6 +47,9 @@ func newHeld(in TunnelChange, want Expected, i int) (*held, error) {
 			e.pools = append(e.pools, d.Pool)
 		}
 	}
+	if in.was != nil {
+		e.dropped = without(in.was.Expect(in.Estate).Ends[i].Policies, e.want.Policies)
+	}
 	return e, e.checkRouter()
 }
 
@@ -60,6 +65,7 @@ func (e *held) adopt(others []Tunnel) error {
 	if err := e.findIdentity(); err != nil {
 		return err
 	}
+	e.spare()
 	e.findBypasses()
 	return nil
 }

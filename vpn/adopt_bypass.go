@@ -29,10 +29,11 @@ var matchers = map[string]bool{
 
 // findBypasses looks at each wanted pair as a first packet would.
 func (e *held) findBypasses() {
+	rows := e.standing()
 	for _, pair := range e.want.Policies {
-		b := bypass{Selectors: pair, good: bypassed(e.snap.Menus[menuNAT], pair)}
+		b := bypass{Selectors: pair, good: bypassed(rows, pair)}
 		if !b.good {
-			for _, row := range e.snap.Menus[menuNAT] {
+			for _, row := range rows {
 				if meant(row, pair) {
 					b.flawed = append(b.flawed, row)
 				}

@@ -85,14 +85,19 @@ func (e *held) carried(peer string, others []Tunnel) (extra []schema.Row, strang
 		wanted := slices.ContainsFunc(e.policies, func(r schema.Row) bool { return r != nil && r[schema.ID] == row[schema.ID] })
 		switch {
 		case wanted:
-		case !p.unclear() && p.carries && row["peer"] == peer && within(e.site.LAN, p.Source) && within(e.farSite.LAN, p.Destination) &&
-			!wantedBy(others, e.Router, p.Selectors):
+		case !p.unclear() && p.carries && row["peer"] == peer && e.between(p.Selectors) && !wantedBy(others, e.Router, p.Selectors):
 			extra = append(extra, row)
 		default:
 			return nil, row
 		}
 	}
 	return extra, nil
+}
+
+// between tells whether a pair joins the two sites, or did by a definition that is
+// being changed.
+func (e *held) between(s Selectors) bool {
+	return within(e.site.LAN, s.Source) && within(e.farSite.LAN, s.Destination) || slices.Contains(e.dropped, s)
 }
 
 func within(networks []netip.Prefix, p netip.Prefix) bool {

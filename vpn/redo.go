@@ -49,6 +49,8 @@ type TunnelChange struct {
 	// Unchecked lets a plan come to be that is foreseen to fail, with a warning: a
 	// test of what happens then needs one. Nothing that people can say sets it.
 	Unchecked bool
+	// was is what a set changes; Tunnel is then what it is to be.
+	was *Tunnel
 }
 
 func (in TunnelChange) validate(secret bool) error {
@@ -136,7 +138,11 @@ const (
 	redo kind = iota
 	rotate
 	rekey
+	set
 )
+
+// rebuilds tells whether the plan makes the tunnel anew from its definition.
+func (k kind) rebuilds() bool { return k == redo || k == set }
 
 // works is a plan for a tunnel in the making.
 type works struct {

@@ -216,15 +216,15 @@ func drawWorld(t *rapid.T) vpn.TunnelChange {
 // A redo of any estate: the same plan each time; carried out, both routers hold
 // the tunnel as defined and all else as it was; a second one ends on the same
 // rows; taken back, every row is as it was, byte for byte.
-func TestPlanRedo_Properties(t *testing.T) { checkPlanner(t, vpn.PlanRedo, true) }
+func TestPlanRedo_Properties(t *testing.T) { checkPlanner(t, drawWorld, vpn.PlanRedo, true) }
 
 // The same of a new key, where the tunnel stands as defined.
-func TestPlanRotatePSK_Properties(t *testing.T) { checkPlanner(t, vpn.PlanRotatePSK, false) }
+func TestPlanRotatePSK_Properties(t *testing.T) { checkPlanner(t, drawWorld, vpn.PlanRotatePSK, false) }
 
-func checkPlanner(t *testing.T, planner func(vpn.TunnelChange) (change.Plan, error), redo bool) {
+func checkPlanner(t *testing.T, draw func(*rapid.T) vpn.TunnelChange, planner func(vpn.TunnelChange) (change.Plan, error), redo bool) {
 	plans := 0
 	rapid.Check(t, func(t *rapid.T) {
-		in := drawWorld(t)
+		in := draw(t)
 		before := copied(in)
 		plan, err := planner(in)
 		if diff := cmp.Diff(before.Snapshots, in.Snapshots); diff != "" {
@@ -259,6 +259,9 @@ func checkPlanner(t *testing.T, planner func(vpn.TunnelChange) (change.Plan, err
 		performAll(t, in, plan, change.PhaseStage, change.PhaseCutOver, change.PhaseCommit)
 		if diff := cmp.Diff(strangers(before), strangers(in)); diff != "" {
 			t.Fatalf("rows of others (-before +after):\n%s", diff)
+		}
+		if plan.Defines != nil {
+			in.Tunnel = defined(t, plan)
 		}
 		carried(t, in, plan, redo)
 		if redo && !strings.Contains(told(plan.Warnings), "bypass_left") {

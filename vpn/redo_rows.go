@@ -27,6 +27,7 @@ func (e *held) redo(t *works) {
 	e.cut(schema.Enable, change.Twin, menuPeer, schema.Row{"name": t.name}, nil, nil, change.T("plan.step.peer_on"))
 
 	e.commitPolicies()
+	e.commitBypasses()
 	e.commitOld()
 	ours := e.commitLeft(t)
 	e.commitAlgorithms(ours)

@@ -72,11 +72,14 @@ func (e *held) queries(t *works) []change.Query {
 			ask(menuProposal, "name", proposal)
 			ask(menuPolicy, "proposal", proposal)
 		}
-		if t.kind == redo {
+		if t.kind.rebuilds() {
 			ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
 		}
 	}
-	if t.kind == redo {
+	for _, pair := range e.dropped {
+		ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
+	}
+	if t.kind.rebuilds() {
 		ask(menuNAT, "chain", "srcnat", "action", "masquerade")
 		ask(menuNAT, "chain", "srcnat", "action", "src-nat")
 	}

@@ -34,6 +34,8 @@ func (t *works) summary() change.Text {
 		return change.T("plan.rotate.summary", facts...)
 	case rekey:
 		return change.T("plan.rekey.summary", facts...)
+	case set:
+		return change.T("plan.set.summary", append(facts, "changed", headline(t.was.Differences(t.Tunnel)))...)
 	}
 	return change.T("plan.redo.summary", facts...)
 }
@@ -60,7 +62,11 @@ func (e *held) dialled() int {
 
 // blast says who and what the plan touches.
 func (t *works) blast(plan change.Plan) []change.Text {
-	list := []change.Text{change.T("plan.tunnel.outage", "near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption)}
+	var list []change.Text
+	if t.was != nil {
+		list = append(values(*t.was, t.Tunnel), t.freed()...)
+	}
+	list = append(list, change.T("plan.tunnel.outage", "near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption))
 	if t.sealed() {
 		list = append(list, change.T("plan.tunnel.sealed"))
 	}
@@ -97,29 +103,34 @@ func (t *works) sealed() bool {
 
 // exchange is the mode in which the tunnel will be.
 func (t *works) exchange() string {
-	if t.kind == redo {
+	if t.kind.rebuilds() {
 		return t.Tunnel.Exchange
 	}
 	return defaulted(menuPeer, t.ends[0].peer, "exchange-mode")
 }
 
+// serves tells whether people can dial in to this router with IPsec.
+func (e *held) serves() bool {
+	return slices.ContainsFunc(e.snap.Menus[menuServer], func(row schema.Row) bool {
+		return isTrue(row, menuServer, "enabled") && defaulted(menuServer, row, "use-ipsec") != "no"
+	})
+}
+
 // warnings says what the plan finds odd, cannot prove or takes away.
 func (t *works) warnings(plan change.Plan) []change.Text {
-	var list []change.Text
+	list := t.weakened()
 	for _, e := range t.ends {
 		list = append(list, e.notes...)
 		for _, row := range e.extra {
 			pair := []any{"router", e.Router, "source", row["src-address"], "destination", row["dst-address"]}
-			if t.kind == redo {
+			if t.kind.rebuilds() {
 				list = append(list, change.T("plan.warn.policy_unwanted", pair...))
 			} else {
 				list = append(list, change.T("plan.warn.policy_undefined", pair...))
 			}
 		}
-		for _, row := range e.snap.Menus[menuServer] {
-			if t.exchange() == exchangeMain && isTrue(row, menuServer, "enabled") && defaulted(menuServer, row, "use-ipsec") != "no" {
-				list = append(list, change.T("plan.warn.main_dialin", "site", e.Site, "far", e.far.Site))
-			}
+		if t.exchange() == exchangeMain && e.serves() {
+			list = append(list, change.T("plan.warn.main_dialin", "site", e.Site, "far", e.far.Site))
 		}
 		if e.peer != nil && isTrue(e.peer, menuPeer, "disabled") {
 			list = append(list, change.T("plan.warn.peer_off", "router", e.Router, "peer", ReadableBytes(e.peer["name"])))
@@ -131,6 +142,9 @@ func (t *works) warnings(plan change.Plan) []change.Text {
 			words = append(words, p.String())
 		}
 		list = append(list, change.T("plan.warn.unproven", "networks", strings.Join(words, ", ")))
+	}
+	if weak, ok := t.Tunnel.Graded(); ok && t.kind.rebuilds() {
+		list = append(list, weak)
 	}
 	for _, e := range plan.Tunnel.Ends {
 		if e.InBand {
