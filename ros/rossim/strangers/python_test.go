@@ -11,3 +11,14 @@ func TestLibrouteros(t *testing.T) {
 		})
 	}
 }
+
+// Ensure a client that knows only the description of the protocol finds the
+// simulator to keep to it, in what no library sends too.
+func TestWire(t *testing.T) {
+	needPython(t)
+	for _, version := range []string{"7.22.3"} {
+		t.Run(version, func(t *testing.T) {
+			simulate(t, version).play(t, nil, python, "wire_client.py")
+		})
+	}
+}

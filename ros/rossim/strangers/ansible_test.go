@@ -1,0 +1,67 @@
+package strangers
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// recap is the line in which Ansible counts what its tasks did.
+var recap = regexp.MustCompile(`(?m)^localhost\s+: ok=([1-9]\d*)\s+changed=\d+\s+unreachable=0\s+failed=0\s+skipped=0\s+rescued=0\s+ignored=0`)
+
+// Ensure Ansible's modules bring menus to what is wanted, find nothing to change
+// when they are asked again, and are refused what RouterOS refuses.
+func TestAnsible(t *testing.T) {
+	needPython(t, "librouteros")
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		missing(t, "ansible-playbook")
+	}
+	r := simulate(t, "7.17.2")
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ansible-playbook", "--connection", "local", "--inventory", "localhost,", "playbook.yml")
+	cmd.Dir = "testdata"
+	cmd.Env = append(r.environment(t),
+		"ROUTER_CERTIFICATE="+r.certificate(t, dir),
+		"HOME="+dir, "ANSIBLE_HOME="+dir, "ANSIBLE_LOCAL_TEMP="+dir, "ANSIBLE_REMOTE_TMP="+dir,
+		"ANSIBLE_PYTHON_INTERPRETER="+python, "ANSIBLE_PIPELINING=true", "ANSIBLE_NOCOLOR=true", "ANSIBLE_RETRY_FILES_ENABLED=false")
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("ansible-playbook: %v\n%s", err, out)
+	}
+	if !recap.Match(out) {
+		t.Errorf("ansible-playbook tells of no end without failures and skips:\n%s", out)
+	}
+}
+
+// certificate writes the router's certificate, compared by its fingerprint, into
+// a file.
+func (r router) certificate(t *testing.T, dir string) string {
+	t.Helper()
+	c, err := tls.Dial("tcp", r.secure, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // compared below
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	raw := c.ConnectionState().PeerCertificates[0].Raw
+	digest := sha256.Sum256(raw)
+	if got := "sha256:" + hex.EncodeToString(digest[:]); got != strings.ToLower(r.fingerprint) {
+		t.Fatalf("certificate %s, want %s", got, r.fingerprint)
+	}
+	path := filepath.Join(dir, "router.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
