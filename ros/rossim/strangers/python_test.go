@@ -5,7 +5,7 @@ import "testing"
 // Ensure librouteros finds what RouterOS would answer, over TLS and in the clear.
 func TestLibrouteros(t *testing.T) {
 	needPython(t, "librouteros")
-	for _, version := range []string{"7.22.3"} {
+	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			simulate(t, version).play(t, nil, python, "librouteros_client.py")
 		})
@@ -16,7 +16,7 @@ func TestLibrouteros(t *testing.T) {
 // simulator to keep to it, in what no library sends too.
 func TestWire(t *testing.T) {
 	needPython(t)
-	for _, version := range []string{"7.22.3"} {
+	for _, version := range versions {
 		t.Run(version, func(t *testing.T) {
 			simulate(t, version).play(t, nil, python, "wire_client.py")
 		})

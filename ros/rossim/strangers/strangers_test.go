@@ -52,6 +52,9 @@ type router struct {
 	name, plain, user, password, secure, fingerprint string
 }
 
+// versions are the profiles of RouterOS that are driven.
+var versions = []string{"6.49.7", "7.17.2", "7.22.3"}
+
 // missing skips, or fails where every program has to be there.
 func missing(t *testing.T, what string) {
 	t.Helper()
