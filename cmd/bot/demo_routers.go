@@ -165,11 +165,11 @@ func (o *office) botUsers(dir string) error {
 	return o.router.Load(map[string][]schema.Row{"/user/group": botGroups(), "/user": users})
 }
 
-// botGroups are the groups of deploy/router.rsc.
+// botGroups are the groups of deploy/router.rsc. A group that is added is granted
+// nothing else, whatever tokens the version knows.
 func botGroups() []schema.Row {
-	const nothingElse = ",!policy,!sensitive,!password,!reboot,!ftp,!local,!ssh,!telnet,!winbox,!web,!rest-api,!sniff,!romon"
 	return []schema.Row{
-		{"name": "vpnbot-ro", "policy": "api,read,test,!write" + nothingElse},
-		{"name": "vpnbot-rw", "policy": "api,read,write,test" + nothingElse},
+		{"name": "vpnbot-ro", "policy": "api,read,test"},
+		{"name": "vpnbot-rw", "policy": "api,read,write,test"},
 	}
 }

@@ -53,8 +53,10 @@ func (r router) certificate(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
 	raw := c.ConnectionState().PeerCertificates[0].Raw
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
 	digest := sha256.Sum256(raw)
 	if got := "sha256:" + hex.EncodeToString(digest[:]); got != strings.ToLower(r.fingerprint) {
 		t.Fatalf("certificate %s, want %s", got, r.fingerprint)
