@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"vpnbot/change"
+	"vpnbot/change/secret"
 	"vpnbot/ros/schema"
 )
 
@@ -48,10 +49,90 @@ func TestBelieve(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			snap := change.Snapshot{Router: "gw-hq", Menus: map[string][]schema.Row{"/ppp/secret": tt.rows}}
-			if got := believe(step, 42, snap); got != tt.want {
+			if got := believe(step, 42, snap, false); got != tt.want {
 				t.Errorf("belief %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Ensure that what stands on the router decides what is believed of rows that are
+// removed, set or switched, and of sessions that are ended.
+func TestBelieve_Others(t *testing.T) {
+	const big5 = "\xa4\xa4\xa4\xe5"
+	row := func(edit ...string) schema.Row {
+		r := schema.Row{".id": "*7", "name": "vpn-01", "service": "l2tp", "profile": "vpn-users", "comment": big5, "disabled": "false"}
+		for i := 0; i+1 < len(edit); i += 2 {
+			r[edit[i]] = edit[i+1]
+		}
+		return r
+	}
+	step := func(action schema.Action) change.Step {
+		return change.Step{ID: 3, Router: "gw-hq", Menu: "/ppp/secret", Action: action, Match: schema.Row{"name": "vpn-01", "service": "l2tp"}}
+	}
+	remove := step(schema.Remove)
+	remove.Before = schema.Row{"name": "vpn-01", "service": "l2tp", "profile": "vpn-users", "comment": big5, "disabled": "false"}
+	password := step(schema.Change)
+	password.Secrets = map[string]secret.Ref{"password": "ref"}
+	session := change.Step{ID: 4, Router: "gw-hq", Menu: "/ppp/active", Action: schema.Remove, Match: schema.Row{"name": "vpn-01", "service": "l2tp"}}
+	kick := session
+	kick.Match = schema.Row{"name": "vpn-01", "service": "l2tp", "session-id": "0x81A00001"}
+	settings := change.Step{
+		ID: 1, Router: "gw-hq", Menu: "/interface/l2tp-server/server", Action: schema.Change,
+		Before: schema.Row{"use-ipsec": "yes"}, After: schema.Row{"use-ipsec": "required"},
+	}
+	key := settings
+	key.Before, key.After, key.Secrets = nil, nil, map[string]secret.Ref{"ipsec-secret": "ref"}
+	live := schema.Row{"name": "vpn-01", "service": "l2tp", "session-id": "0x81A00001"}
+	tests := []struct {
+		name string
+		step change.Step
+		rows []schema.Row
+		sure bool
+		want belief
+	}{
+		{"removed", remove, nil, false, ours},
+		{"to be removed", remove, []schema.Row{row()}, false, unwritten},
+		{"to be removed, of another service", remove, []schema.Row{row("service", "pppoe")}, false, ours},
+		{"to be removed, made anew", remove, []schema.Row{row("profile", "default")}, false, foreign},
+		{"to be removed, another comment", remove, []schema.Row{row("comment", big5+" [vpnbot 41.1]")}, false, foreign},
+		{"switched off", step(schema.Disable), []schema.Row{row("disabled", "true")}, false, ours},
+		{"not switched off", step(schema.Disable), []schema.Row{row()}, false, unwritten},
+		{"nothing to switch off", step(schema.Disable), nil, false, gone},
+		{"switched on", step(schema.Enable), []schema.Row{row()}, false, ours},
+		{"not switched on", step(schema.Enable), []schema.Row{row("disabled", "true")}, false, unwritten},
+		{"which one", step(schema.Enable), []schema.Row{row(), row()}, false, altered},
+		{"a password with our mark", password, []schema.Row{row("comment", big5+" [vpnbot 42.3]")}, false, ours},
+		{"a password without mark", password, []schema.Row{row()}, true, unwritten},
+		{"a password with an older mark", password, []schema.Row{row("comment", big5+" [vpnbot 41.3]")}, false, unwritten},
+		{"no row for a password", password, nil, false, gone},
+		{"settings written", settings, []schema.Row{{"use-ipsec": "required"}}, false, ours},
+		{"settings as before", settings, []schema.Row{{"use-ipsec": "yes"}}, false, unwritten},
+		{"settings of somebody else", settings, []schema.Row{{"use-ipsec": "no"}}, false, altered},
+		{"a key that the router took", key, []schema.Row{{"use-ipsec": "yes"}}, true, ours},
+		{"a key of which nobody knows", key, []schema.Row{{"use-ipsec": "yes"}}, false, unwritten},
+		{"no session", session, nil, false, ours},
+		{"a session", session, []schema.Row{live}, false, unwritten},
+		{"somebody else's session", session, []schema.Row{{"name": "vpn-02", "service": "l2tp"}}, false, ours},
+		{"a session of another service", session, []schema.Row{{"name": "vpn-01", "service": "pppoe"}}, false, ours},
+		{"the session that was named", kick, []schema.Row{live}, false, unwritten},
+		{"another session", kick, []schema.Row{{"name": "vpn-01", "service": "l2tp", "session-id": "0x81A00002"}}, false, ours},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			snap := change.Snapshot{Router: "gw-hq", Menus: map[string][]schema.Row{tt.step.Menu: tt.rows}}
+			if got := believe(tt.step, 42, snap, tt.sure); got != tt.want {
+				t.Errorf("belief %q, want %q", got, tt.want)
+			}
+		})
+	}
+	for user, want := range map[string]belief{"vpn-01": unwritten, "vpn-02": ours} {
+		snap := change.Snapshot{Router: "gw-hq", Menus: map[string][]schema.Row{
+			"/ppp/active": nil, "/interface/l2tp-server": {{"name": "<l2tp-x>", "user": user, "running": "true", "dynamic": "true"}},
+		}}
+		if got := believe(session, 42, snap, false); got != want {
+			t.Errorf("an interface of %s: belief %q, want %q", user, got, want)
+		}
 	}
 }
 

@@ -7,12 +7,18 @@
 // believes about a row it has read; an answer that got lost is replaced by
 // another look, never by a guess.
 //
-// A change to one row knows these beliefs about it:
+// A change to single rows knows these beliefs about each:
 //
-//	absent    the row is not there: the write did not happen and is repeated
-//	ours      the row carries this step's generation mark and the planned values
-//	altered   it carries the mark and other values: somebody changed it since
-//	foreign   a row of that name stands there without the mark
+//	absent     what is to be added is not there: the write did not happen and is repeated
+//	unwritten  the row is as it was before the step: likewise
+//	ours       the row is as planned; one that was added or set carries the step's mark
+//	gone       there is no row to change
+//	altered    it carries the mark and other values: somebody changed it since
+//	foreign    a row of that name stands there that somebody else has made
+//
+// Sessions come and go by themselves. A step that ends them is done when none is
+// seen; after the end of an account they are looked for once more, since somebody
+// may just have been logging in.
 //
 // A change to both ends of a tunnel goes through phases: stage (new rows without
 // effect, one journaled step each), arm (a guard on each router, parsed by the

@@ -20,6 +20,8 @@ type Ledger interface {
 	RequestByNumber(ctx context.Context, number int64) (change.Request, error)
 	Journal(ctx context.Context, id string) ([]change.Entry, error)
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
+	Account(ctx context.Context, site, name string) (change.Account, error)
+	Reveals(ctx context.Context) ([]change.Reveal, error)
 	DefinitionVersion(ctx context.Context, kind, name string) (int, error)
 	Changed() (<-chan struct{}, func())
 }

@@ -87,7 +87,7 @@ func (j *job) see(ctx context.Context) error {
 func (j *job) put(ctx context.Context, step change.Step, written bool, refusal error) error {
 	for try := 0; ; try++ {
 		if written {
-			b, err := j.look(ctx, step)
+			b, err := j.look(ctx, step, false)
 			switch {
 			case err != nil:
 				return err

@@ -155,6 +155,8 @@ func (h hands) Ping(ctx context.Context, router string, probe change.Probe, size
 type ledger struct {
 	mu       sync.Mutex
 	requests map[string]change.Request
+	accounts map[string]change.Account
+	reveals  map[string]change.Reveal
 	journal  map[string][]change.Entry
 	events   []change.Event
 	notices  []change.Notice
@@ -163,7 +165,10 @@ type ledger struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{requests: map[string]change.Request{}, journal: map[string][]change.Entry{}, changed: make(chan struct{}, 1)}
+	return &ledger{
+		requests: map[string]change.Request{}, accounts: map[string]change.Account{}, reveals: map[string]change.Reveal{},
+		journal: map[string][]change.Entry{}, changed: make(chan struct{}, 1),
+	}
 }
 
 func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error) {
@@ -178,6 +183,15 @@ func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error
 		r.Number = 41 + int64(len(l.requests))
 	}
 	l.requests[r.ID] = r
+	for _, a := range m.Accounts {
+		l.accounts[a.Name] = a
+	}
+	if m.Reveal != nil {
+		l.reveals[m.Reveal.ID] = *m.Reveal
+	}
+	for _, v := range m.Grants {
+		l.reveals[v.ID] = v
+	}
 	for _, e := range m.Journal {
 		l.journal[e.Request] = append(l.journal[e.Request], e)
 	}
@@ -226,6 +240,28 @@ func (l *ledger) Journal(_ context.Context, id string) ([]change.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.journal[id]), nil
+}
+
+func (l *ledger) Account(_ context.Context, _, name string) (change.Account, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, ok := l.accounts[name]
+	if !ok {
+		return a, change.ErrNotFound
+	}
+	return a, nil
+}
+
+func (l *ledger) Reveals(context.Context) ([]change.Reveal, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var open []change.Reveal
+	for _, v := range l.reveals {
+		if v.Closed.IsZero() {
+			open = append(open, v)
+		}
+	}
+	return open, nil
 }
 
 // Definition finds none: what becomes of them is tested where there is a store.

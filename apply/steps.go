@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"vpnbot/change"
@@ -44,17 +44,48 @@ func (j *job) steps(ctx context.Context, journal []change.Entry) error {
 			return err
 		}
 	}
+	if err := j.stayedAway(ctx); err != nil || j.r.State != change.Applying {
+		return err
+	}
 	return j.complete(ctx)
 }
 
+// loggingIn is how long a client may take from the check of its password to a
+// session that shows.
+const loggingIn = 3 * time.Second
+
+// stayedAway looks once more whether those whose account was ended are gone: a
+// client that was just logging in when its secret went may have got in after the
+// first look.
+func (j *job) stayedAway(ctx context.Context) error {
+	steps := j.r.Plan.Steps
+	i := slices.IndexFunc(steps, func(s change.Step) bool { return s.Menu == menuActive })
+	if i <= 0 { // nobody's session, or nothing but sessions
+		return nil
+	}
+	if !pause(ctx, loggingIn) {
+		return ctx.Err()
+	}
+	if b, err := j.look(ctx, steps[i], false); b == ours || err != nil {
+		return err
+	}
+	return j.settle(ctx, steps[i], true)
+}
+
 // settle writes one step until the router is seen to hold it. written tells that
-// the step may have been written before. It returns with the request out of
-// "applying" when a person must decide or nothing was done.
+// the step may have been written before. What may be over by itself is looked at
+// first. It returns with the request out of "applying" when a person must decide or
+// nothing was done.
 func (j *job) settle(ctx context.Context, step change.Step, written bool) error {
+	menu, _ := schema.Lookup(step.Menu)
 	var refusal error
+	sure := false
 	for try := 0; ; try++ {
-		if written {
-			b, err := j.look(ctx, step)
+		if menu.Live && try > 0 && !pause(ctx, firstPause) {
+			return ctx.Err()
+		}
+		if written || menu.Live {
+			b, err := j.look(ctx, step, sure)
 			if err != nil {
 				return err
 			}
@@ -62,15 +93,18 @@ func (j *job) settle(ctx context.Context, step change.Step, written bool) error 
 				return err
 			}
 		}
-		if try == maxWrites {
-			m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
-			return j.commit(ctx, m, err)
+		switch {
+		case try == maxWrites && menu.Live:
+			return j.ask(ctx, j.trouble(step, unwritten, nil))
+		case try == maxWrites:
+			return j.ask(ctx, change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
 		}
+		var lost bool
 		var err error
-		if refusal, err = j.write(ctx, step); err != nil {
+		if refusal, lost, err = j.send(ctx, step); err != nil {
 			return err
 		}
-		written = true
+		written, sure = true, refusal == nil && !lost
 	}
 }
 
@@ -109,105 +143,103 @@ func (j *job) judge(ctx context.Context, step change.Step, b belief, refusal err
 	case b == ours:
 		m, err := j.r.Finish(time.Now(), step)
 		return true, j.commit(ctx, m, err)
-	case refusal != nil && (b == absent || b == foreign) && step.ID == j.r.Plan.Steps[0].ID:
+	case refusal != nil && b != altered && step.ID == j.r.Plan.Steps[0].ID:
 		m, err := j.r.Fail(time.Now(), change.T("apply.refused", "router", step.Router, "why", j.e.o.Explain(refusal)))
 		return true, j.commit(ctx, m, err)
-	case b == absent && refusal == nil:
+	case (b == absent || b == unwritten) && refusal == nil:
 		return false, nil
 	}
-	m, err := j.r.Attend(time.Now(), change.T("apply.attend."+string(b), "router", step.Router, "row", rowName(step)))
-	return true, j.commit(ctx, m, err)
+	return true, j.ask(ctx, j.trouble(step, b, refusal))
 }
 
-// complete ends the request: the account is recorded and its credentials are
-// granted in the same transaction.
-func (j *job) complete(ctx context.Context) error {
-	now := time.Now()
-	a := j.r.Plan.Intent.Account
-	if a == nil {
-		m, err := j.r.Complete(now, false, nil, nil)
-		if err == nil {
-			err = j.define(ctx, now, &m)
-		}
-		return j.commit(ctx, m, err)
-	}
-	account := &change.Account{
-		Site: j.r.Plan.Intent.Site, Router: j.r.Plan.Steps[0].Router, Name: a.Name,
-		Owner: a.Owner, Reader: a.Reader(), Address: a.Address, Note: a.Note,
-		Request: j.r.ID, Number: j.r.Number, Created: now,
-	}
-	m, err := j.r.Complete(now, true, account, change.NewReveal(now, j.r, j.e.o.Location))
+// ask leaves it to a person.
+func (j *job) ask(ctx context.Context, why change.Text) error {
+	m, err := j.r.Attend(time.Now(), why)
 	return j.commit(ctx, m, err)
 }
 
-// belief is what was seen of a step's row.
-type belief string
+// trouble says what a person has to decide about.
+func (j *job) trouble(step change.Step, b belief, refusal error) change.Text {
+	menu, _ := schema.Lookup(step.Menu)
+	switch {
+	case menu.Live:
+		return change.T("apply.attend.lives", "router", step.Router, "row", rowName(step))
+	case b == unwritten:
+		return change.T("apply.attend.unwritten", "router", step.Router, "row", rowName(step), "why", j.e.o.Explain(refusal))
+	}
+	return change.T("apply.attend."+string(b), "router", step.Router, "row", rowName(step))
+}
 
-const (
-	absent  belief = "absent"
-	ours    belief = "ours"
-	altered belief = "altered"
-	foreign belief = "foreign"
-)
+// complete ends the request. What is known of an account is recorded in the same
+// transaction, its credentials are granted, and those that they replace destroyed.
+func (j *job) complete(ctx context.Context) error {
+	now := time.Now()
+	if j.r.Plan.Intent.Account != nil {
+		return j.completeAccount(ctx, now)
+	}
+	m, err := j.r.Complete(now, false, nil, nil)
+	if err == nil {
+		err = j.define(ctx, now, &m)
+	}
+	return j.commit(ctx, m, err)
+}
 
-// look reads the step's menu and says what stands there.
-func (j *job) look(ctx context.Context, step change.Step) (belief, error) {
-	snap, err := j.read(ctx, step.Router, step.Menu)
+func (j *job) completeAccount(ctx context.Context, now time.Time) error {
+	intent := j.r.Plan.Intent
+	known, err := j.e.o.Ledger.Account(ctx, intent.Site, intent.Account.Name)
+	if err != nil && !errors.Is(err, change.ErrNotFound) {
+		return fmt.Errorf("reading account: %w", err)
+	}
+	var account *change.Account
+	if intent.Account.Do != change.AccountKick || err == nil {
+		known = known.After(now, j.r)
+		account = &known
+	}
+	reveal := change.NewReveal(now, j.r, j.e.o.Location)
+	m, err := j.r.Complete(now, reveal != nil, account, reveal)
+	if err != nil {
+		return err
+	}
+	if reveal != nil || intent.Account.Do == change.AccountRemove {
+		if m, err = j.supersede(ctx, now, m); err != nil {
+			return err
+		}
+	}
+	return j.commit(ctx, m, nil)
+}
+
+// supersede adds to m the end of the credentials that waited for the account so
+// far.
+func (j *job) supersede(ctx context.Context, now time.Time, m change.Move) (change.Move, error) {
+	open, err := j.e.o.Ledger.Reveals(ctx)
+	if err != nil {
+		return m, fmt.Errorf("reading reveals: %w", err)
+	}
+	intent := j.r.Plan.Intent
+	for _, v := range open {
+		c := v.Credentials
+		if c.Site != intent.Site || c.Account != intent.Account.Name || c.Password == "" || v.Request == j.r.ID {
+			continue
+		}
+		end, err := v.Supersede(now)
+		if err != nil {
+			return m, err
+		}
+		m = m.And(end)
+	}
+	return m, nil
+}
+
+// look reads the step's menu and says what stands there. sure tells that the
+// router has confirmed the write.
+func (j *job) look(ctx context.Context, step change.Step, sure bool) (belief, error) {
+	menus := []string{step.Menu}
+	if step.Menu == menuActive {
+		menus = append(menus, menuInterface)
+	}
+	snap, err := j.read(ctx, step.Router, menus...)
 	if err != nil {
 		return "", err
 	}
-	return believe(step, j.r.Number, snap), nil
-}
-
-// believe compares the rows of a snapshot with an added row.
-func believe(step change.Step, number int64, snap change.Snapshot) belief {
-	menu, _ := schema.Lookup(step.Menu)
-	seen := absent
-	for _, row := range snap.Menus[step.Menu] {
-		if !step.Finds(row) {
-			continue
-		}
-		if menu.Comment && !change.HasMark(row["comment"], number, step.ID) {
-			seen = foreign
-			continue
-		}
-		switch {
-		case holds(menu, step, row):
-			return ours
-		case !menu.Comment:
-			return foreign // where rows have no mark, their values make them ours
-		}
-		return altered
-	}
-	return seen
-}
-
-// holds tells whether an added row is what the plan says and nothing besides:
-// what the plan does not name must be as RouterOS leaves it, so that no
-// caller-id stands there that nobody approved.
-func holds(menu schema.Menu, step change.Step, row schema.Row) bool {
-	for name, want := range step.After {
-		if !same(step.Menu, name, row, want) {
-			return false
-		}
-	}
-	for name := range menu.Stable(row) {
-		a, known := menu.Attr(name)
-		if _, planned := step.After[name]; planned || !known || a.ReadOnly || name == "comment" {
-			continue
-		}
-		if !same(step.Menu, name, row, "") {
-			return false
-		}
-	}
-	return true
-}
-
-// rowName names the row of a step for people: what it joins, or its natural key.
-func rowName(step change.Step) string {
-	if src, dst := step.Match["src-address"], step.Match["dst-address"]; src != "" && dst != "" {
-		return src + " → " + dst
-	}
-	menu, _ := schema.Lookup(step.Menu)
-	return strings.Trim(menu.KeyOf(step.Match), "/")
+	return believe(step, j.r.Number, snap, sure), nil
 }

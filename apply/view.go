@@ -201,7 +201,7 @@ func (v view) committed() bool {
 }
 
 // staged says what is believed about the row of a staged step.
-func (v view) staged(step change.Step) belief { return believe(step, v.number, v.snap) }
+func (v view) staged(step change.Step) belief { return believe(step, v.number, v.snap, false) }
 
 // unstaged names a staged row that is not there, or "".
 func (v view) unstaged() string {

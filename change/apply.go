@@ -161,6 +161,7 @@ func (r Request) Complete(now time.Time, unproven bool, account *Account, reveal
 	m.Notices = append(m.Notices, r.outcome())
 	if account != nil {
 		m.Accounts = []Account{*account}
+		m.Notices = append(m.Notices, r.told(account.Owner)...)
 	}
 	if reveal == nil {
 		m.Destroy = r.Plan.SecretRefs() // nobody will open them
@@ -169,12 +170,23 @@ func (r Request) Complete(now time.Time, unproven bool, account *Account, reveal
 	return m.And(reveal.grant(now, r)), nil
 }
 
+// told tells the owner of an account what was done with it, when it is somebody
+// else in Slack and no credentials wait, which are told of themselves.
+func (r Request) told(owner PersonID) []Notice {
+	if _, outside := owner.Outside(); outside || owner == "" || owner == r.Requester || r.Plan.Reveal != nil {
+		return nil
+	}
+	return []Notice{{Key: "account:" + r.ID, Kind: NoticeAccount, Audience: Audience{Person: owner}, Request: r.ID}}
+}
+
 // Prove ends an unproven request: its first client has connected.
 func (r Request) Prove(now time.Time, account Account) (Move, error) {
 	if err := r.in(Unproven); err != nil {
 		return Move{}, err
 	}
-	account.Connected = &now
+	if account.Connected == nil {
+		account.Connected = &now
+	}
 	m := r.next(now, Proven, EventProven, System(), func(n *Request) { n.Ended = r.Ended })
 	m.Accounts = []Account{account}
 	m.Notices = append(m.Notices, Notice{

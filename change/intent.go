@@ -22,6 +22,8 @@ type Intent struct {
 	// the rows on which it is to end.
 	Resume  int64    `json:"resume,omitempty"`
 	Towards Decision `json:"towards,omitempty"`
+	// Undo names the applied request that is to be taken back.
+	Undo int64 `json:"undo,omitempty"`
 }
 
 // Setting is one value of a definition: "exchange" and "ike2", or for one end of a
@@ -48,21 +50,4 @@ func (i Intent) Grants(p Person, need Role) bool {
 // Concerns tells whether p may read of the intent: one of its sites is theirs.
 func (i Intent) Concerns(p Person) bool {
 	return slices.ContainsFunc(i.Sites(), func(site string) bool { return p.May(Viewer, site) })
-}
-
-// AccountIntent is what "adduser" asks for.
-type AccountIntent struct {
-	Name     string   `json:"name"`
-	Owner    PersonID `json:"owner"`
-	Handover PersonID `json:"handover,omitempty"` // hands the credentials over to an owner outside Slack
-	Address  string   `json:"address,omitempty"`  // fixed address in the tunnel; empty: from the pool
-	Note     string   `json:"note,omitempty"`
-}
-
-// Reader returns the person who may open the account's credentials.
-func (a AccountIntent) Reader() PersonID {
-	if a.Handover != "" {
-		return a.Handover
-	}
-	return a.Owner
 }

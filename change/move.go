@@ -30,7 +30,7 @@ type Move struct {
 	Done        []string // keys of inbound deliveries that this move answers
 	Accounts    []Account
 	Reveal      *Reveal  // checked by its Version like the request
-	Grants      []Reveal // new ones, one for each reader
+	Grants      []Reveal // further ones, likewise: one for each reader, and those that are over
 	Definitions []Definition
 	Preferences []Preference
 	Deliveries  []Delivery
@@ -74,21 +74,6 @@ type Inbound struct {
 	Body json.RawMessage `json:"body"`
 }
 
-// Account is what the bot knows of an account that it made.
-type Account struct {
-	Site      string     `json:"site"`
-	Router    string     `json:"router"`
-	Name      string     `json:"name"`
-	Owner     PersonID   `json:"owner"`
-	Reader    PersonID   `json:"reader"`
-	Address   string     `json:"address,omitempty"`
-	Note      string     `json:"note,omitempty"`
-	Request   string     `json:"request"`
-	Number    int64      `json:"number"`
-	Created   time.Time  `json:"created"`
-	Connected *time.Time `json:"connected,omitempty"` // first session seen
-}
-
 // Definition is one version of what a tunnel or a dial-in server should be. The
 // body is decoded by vpn.
 type Definition struct {
@@ -121,8 +106,7 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// And returns m with the extras of n: everything but the request and reveal,
-// which m keeps.
+// And returns m with the extras of n: everything but the request.
 func (m Move) And(n Move) Move {
 	m.Events = append(m.Events, n.Events...)
 	m.Journal = append(m.Journal, n.Journal...)
@@ -136,10 +120,13 @@ func (m Move) And(n Move) Move {
 	m.Preferences = append(m.Preferences, n.Preferences...)
 	m.Deliveries = append(m.Deliveries, n.Deliveries...)
 	m.Facts = append(m.Facts, n.Facts...)
-	m.Grants = append(m.Grants, n.Grants...)
-	if m.Reveal == nil {
+	switch {
+	case m.Reveal == nil:
 		m.Reveal = n.Reveal
+	case n.Reveal != nil:
+		m.Grants = append(m.Grants, *n.Reveal)
 	}
+	m.Grants = append(m.Grants, n.Grants...)
 	if m.Checkpoint == nil {
 		m.Checkpoint = n.Checkpoint
 	}

@@ -13,6 +13,7 @@ const (
 	NoticeUnopened    NoticeKind = "unopened"    // the window closed and nobody had opened
 	NoticeCheckpoint  NoticeKind = "checkpoint"  // a signed checkpoint, to the audit channel
 	NoticeProven      NoticeKind = "proven"      // the first client has connected
+	NoticeAccount     NoticeKind = "account"     // to its owner: what was done with an account
 )
 
 // Channel is a role of a Slack channel; the configuration says which one it is.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,8 @@ type Credentials struct {
 	Reader   PersonID   `json:"reader"`
 	Password secret.Ref `json:"password,omitempty"` // empty: only the key is new
 	PSK      secret.Ref `json:"psk,omitempty"`      // empty: the bot does not know the server's PSK
+	// Renewed tells that the account was there before, with another password.
+	Renewed bool `json:"renewed,omitempty"`
 }
 
 // DefinitionRef names one version of a definition.
@@ -99,9 +102,15 @@ type DefinitionRef struct {
 
 // Empty tells whether there is nothing to do. A plan with phases does something
 // even without steps: it negotiates afresh. So does one that is about a definition
-// alone.
+// or the date of an account alone.
 func (p Plan) Empty() bool {
-	return len(p.Steps) == 0 && p.Tunnel == nil && p.Defines == nil && !p.Retires
+	dated := p.Intent.Account != nil && p.Intent.Account.Do == AccountExtend
+	return len(p.Steps) == 0 && p.Tunnel == nil && p.Defines == nil && !p.Retires && !dated
+}
+
+// enables tells whether the plan switches an account on.
+func (p Plan) enables() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action == schema.Enable && s.Menu == "/ppp/secret" })
 }
 
 // life is how long the plan may wait for approval. A tunnel does not stand still

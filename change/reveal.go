@@ -175,6 +175,21 @@ func (v Reveal) Close(now time.Time) (Move, error) {
 	return m, nil
 }
 
+// Supersede closes v before its time: what it shows is of no use any more, since
+// the account has another password or is gone. It returns ErrExpired for one that
+// is closed.
+func (v Reveal) Supersede(now time.Time) (Move, error) {
+	if !v.Closed.IsZero() {
+		return Move{}, ErrExpired
+	}
+	n := v
+	n.Closed = now
+	m := Move{Reveal: &n, Destroy: []secret.Ref{v.Credentials.Password}}
+	m.Events = []Event{n.event(now, EventRevealClosed, System())}
+	m.Events[0].Facts["why"] = "superseded"
+	return m, nil
+}
+
 // grant is the part of a Move that brings v to be.
 func (v Reveal) grant(now time.Time, r Request) Move {
 	return Move{

@@ -21,13 +21,18 @@ type Query struct {
 }
 
 // Matches tells whether row is one that q names. Values are compared in
-// canonical form; an empty one names rows that lack the attribute as well. A
-// comment without generation mark names rows with one, too.
+// canonical form; an empty one names rows that lack the attribute as well, and a
+// row that lacks one has what RouterOS means by that. A comment without generation
+// mark names rows with one, too.
 func (q Query) Matches(row schema.Row) bool {
 	menu, _ := schema.Lookup(q.Menu)
 	for name, want := range q.Where {
 		have, ok := row[name]
-		if !ok && want != "" {
+		if !ok {
+			a, _ := menu.Attr(name)
+			have = a.Default
+		}
+		if have == "" && want != "" {
 			return false
 		}
 		if !menu.Same(name, have, want) && (name != "comment" || Unmarked(have) != want) {

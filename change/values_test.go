@@ -133,6 +133,7 @@ func TestMove_And(t *testing.T) {
 		t.Errorf("got %+v", m)
 	}
 	m.Request, m.Version, m.Reveal, extra.Reveal = nil, 0, nil, nil
+	extra.Grants = []change.Reveal{other}
 	if d := cmp.Diff(extra, m, cmp.AllowUnexported(secret.Sealed{})); d != "" {
 		t.Errorf("(-want +got): %s", d)
 	}

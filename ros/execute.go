@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -18,7 +19,8 @@ type Vault interface {
 }
 
 // Execute sends one step of request. The step's row is found by what it is
-// (Match); an add whose row exists already is refused. Failures are *StepError:
+// (Match); an add whose row exists already is refused. A remove in a live menu
+// takes every row that Match names. Failures are *StepError:
 // with ErrUnknownOutcome inside, the write may have happened; with any other
 // error inside, it has not.
 func (f *Fleet) Execute(ctx context.Context, router string, request int64, step change.Step, vault Vault) error {
@@ -72,6 +74,9 @@ func admit(router string, step change.Step) error {
 	if len(step.Match) == 0 && !menu.Singleton {
 		return fmt.Errorf("%w: nothing to find the row by", ErrStep)
 	}
+	if menu.Live && step.Match["name"] == "" {
+		return fmt.Errorf("%w: rows of everybody", ErrStep)
+	}
 	return nil
 }
 
@@ -107,6 +112,9 @@ func cleared(step change.Step) []string {
 // execute finds the row and writes. The read before the write also proves that
 // a session which lay idle is alive.
 func (p *pool) execute(ctx context.Context, s *session, request int64, step change.Step, vault Vault) error {
+	if menu, _ := schema.Lookup(step.Menu); menu.Live {
+		return p.finish(ctx, s, step)
+	}
 	row, err := p.find(ctx, s, step)
 	if err != nil {
 		return err
@@ -163,9 +171,33 @@ func (p *pool) top(ctx context.Context, s *session, path string) (string, error)
 	return "", nil
 }
 
-// find returns the one row that the step is about: its id, if it is no
-// settings menu, its comment and what it was found by. An add has none.
-func (p *pool) find(ctx context.Context, s *session, step change.Step) (schema.Row, error) {
+// finish removes the live rows that the step names, by the ids that they have now.
+// What went by itself meanwhile is as good as removed; what is left is seen when
+// the router is read back.
+func (p *pool) finish(ctx context.Context, s *session, step change.Step) error {
+	rows, err := p.named(ctx, s, step)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, row := range rows {
+		if row[schema.ID] == "" {
+			return fmt.Errorf("%w: row without id", ErrProtocol)
+		}
+		ids = append(ids, row[schema.ID])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	err = p.send(ctx, s, command{words: []string{step.Menu + "/remove", word(schema.ID, strings.Join(ids, ","))}})
+	if trap, ok := errors.AsType[*TrapError](err); ok && trap.Kind == KindNoItem {
+		return nil
+	}
+	return err
+}
+
+// named returns the rows that the step's Match names, with what it needs of them.
+func (p *pool) named(ctx context.Context, s *session, step change.Step) ([]schema.Row, error) {
 	menu, _ := schema.Lookup(step.Menu)
 	names := step.Match.Names()
 	if !menu.Singleton {
@@ -181,7 +213,17 @@ func (p *pool) find(ctx context.Context, s *session, step change.Step) (schema.R
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(row schema.Row) bool { return !step.Finds(row) })
+	return slices.DeleteFunc(rows, func(row schema.Row) bool { return !step.Finds(row) }), nil
+}
+
+// find returns the one row that the step is about: its id, if it is no
+// settings menu, its comment and what it was found by. An add has none.
+func (p *pool) find(ctx context.Context, s *session, step change.Step) (schema.Row, error) {
+	menu, _ := schema.Lookup(step.Menu)
+	rows, err := p.named(ctx, s, step)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case step.Action == schema.Add && len(rows) == 0:
 		return nil, nil

@@ -116,7 +116,7 @@ func TestSim_Gate(t *testing.T) {
 		{"menu", func(s *change.Step) { s.Menu = "/user" }, schema.ErrNotAllowed},
 		{"unknown menu", func(s *change.Step) { s.Menu = "/system/reboot" }, schema.ErrNotAllowed},
 		{"action", func(s *change.Step) { s.Action = schema.Disable }, schema.ErrNotAllowed},
-		{"attribute", func(s *change.Step) { s.After["routes"] = "0.0.0.0/0" }, schema.ErrNotAllowed},
+		{"attribute", func(s *change.Step) { s.After["last-caller-id"] = "192.0.2.1" }, schema.ErrNotAllowed},
 		{"attribute with an injected value", func(s *change.Step) { s.After["name=x"] = "y" }, schema.ErrNotAllowed},
 		{"secret attribute in clear", func(s *change.Step) { s.After["password"] = "x" }, ros.ErrStep},
 		{"plain attribute as secret", func(s *change.Step) { s.Secrets["profile"] = "ref" }, ros.ErrStep},

@@ -26,10 +26,18 @@ var ErrNotAllowed = errors.New("write not on the allow-list")
 // product may change is decided here and nowhere else. The attributes are the
 // only ones that an add or set may name.
 var allowed = map[string]map[Action][]string{
+	// An account. What a new one never has comes back with one that was removed.
 	"/ppp/secret": {
-		Add:    {"name", "password", "service", "profile", "remote-address", "comment"},
-		Remove: nil,
+		Add: {
+			"name", "password", "service", "profile", "caller-id", "local-address", "remote-address", "remote-ipv6-prefix", "routes",
+			"ipv6-routes", "limit-bytes-in", "limit-bytes-out", "disabled", "comment",
+		},
+		Change:  {"password", "comment"},
+		Enable:  nil,
+		Disable: nil,
+		Remove:  nil,
 	},
+	"/ppp/active": {Remove: nil}, // the end of sessions
 	// A dial-in server. What belongs to RouterOS itself or to an administrator is
 	// set in place; what the bot made can be taken away again.
 	"/ip/pool": {

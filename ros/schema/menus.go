@@ -17,6 +17,18 @@ func sorted(tables ...[]Menu) []Menu {
 // plainMenus are addresses, accounts and the router itself.
 var plainMenus = []Menu{
 	{
+		Path: "/interface/l2tp-server", Comment: true, Key: []string{"name"}, // one a session, and what people bind to a user
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "user", Kind: Text},
+			{Name: "client-address", Kind: Text, ReadOnly: true},
+			{Name: "running", Kind: Bool, ReadOnly: true},
+			{Name: "dynamic", Kind: Bool, ReadOnly: true},
+			{Name: "disabled", Kind: Bool, Default: "false"},
+			{Name: "comment", Kind: Text},
+		},
+	},
+	{
 		Path: "/interface/l2tp-server/server", Singleton: true,
 		Attrs: []Attr{
 			{Name: "enabled", Kind: Bool, Default: "false"},
@@ -66,7 +78,7 @@ var plainMenus = []Menu{
 		},
 	},
 	{
-		Path: "/ppp/active", Key: []string{"name"},
+		Path: "/ppp/active", Live: true, Key: []string{"name"},
 		Attrs: []Attr{
 			{Name: "name", Kind: Text, ReadOnly: true},
 			{Name: "service", Kind: Enum, ReadOnly: true},
@@ -106,7 +118,9 @@ var plainMenus = []Menu{
 			{Name: "caller-id", Kind: Text},
 			{Name: "local-address", Kind: Address},
 			{Name: "remote-address", Kind: Address},
+			{Name: "remote-ipv6-prefix", Kind: Text},
 			{Name: "routes", Kind: Text},
+			{Name: "ipv6-routes", Kind: Text},
 			{Name: "limit-bytes-in", Kind: Number, Default: "0"},
 			{Name: "limit-bytes-out", Kind: Number, Default: "0"},
 			{Name: "last-logged-out", Kind: Text, ReadOnly: true, Volatile: true},

@@ -71,6 +71,7 @@ type Menu struct {
 	Ordered   bool   // rows have a meaningful order (move, place-before)
 	Singleton bool   // settings: one row without id, set without id
 	Comment   bool   // rows carry a comment, so a generation mark can stand there
+	Live      bool   // rows come and go by themselves; a step that removes takes all that it names, and none is fine
 	Key       []string
 	Attrs     []Attr
 }
