@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,9 +32,10 @@ func (h *hunt) plant(name, secret string) {
 	if len(secret) < 8 {
 		panic("too short to look for: " + name)
 	}
-	for form, text := range forms(secret) {
-		fresh := func(n needle) bool { return n.name != name || !bytes.Equal(n.bytes, text) }
-		if !slices.ContainsFunc(*h, func(n needle) bool { return !fresh(n) }) {
+	all := forms(secret)
+	for _, form := range append([]string{"raw"}, slices.Sorted(maps.Keys(all))...) {
+		text := all[form]
+		if !slices.ContainsFunc(*h, func(n needle) bool { return n.name == name && bytes.Equal(n.bytes, text) }) {
 			*h = append(*h, needle{name, form, text})
 		}
 	}
