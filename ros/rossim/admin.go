@@ -63,7 +63,7 @@ func (r *Router) administer(path, action, id string, row schema.Row) (string, er
 	m := r.prof.menus[path]
 	if m == nil {
 		r.mu.Unlock()
-		return "", fmt.Errorf("%s in %s: %w", action, path, errNoPrefix())
+		return "", fmt.Errorf("%s in %s: %w", action, path, errNoPrefix(r.prof.stranger(path)))
 	}
 	c := change{menu: m, action: action, ids: id}
 	c.values, c.unset = split(row)
@@ -155,7 +155,7 @@ func (r *Router) Force(path, id string, row schema.Row) error {
 	defer r.mu.Unlock()
 	m := r.prof.menus[path]
 	if m == nil {
-		return fmt.Errorf("force in %s: %w", path, errNoPrefix())
+		return fmt.Errorf("force in %s: %w", path, errNoPrefix(r.prof.stranger(path)))
 	}
 	recs, err := r.st.targets(change{menu: m, ids: id})
 	if err != nil {
@@ -163,7 +163,7 @@ func (r *Router) Force(path, id string, row schema.Row) error {
 	}
 	for name := range row {
 		if !m.readable[name] {
-			return fmt.Errorf("force %s in %s: %w", name, path, errUnknownParameter())
+			return fmt.Errorf("force %s in %s: %w", name, path, errUnknownParameter(name))
 		}
 	}
 	for _, rec := range recs {

@@ -172,9 +172,7 @@ func (in *Internet) generate(k *ike, e int, p2 schema.Phase2) uint64 {
 		row["src-address"] = netip.PrefixFrom(end.local, end.local.BitLen()).String()
 		row["dst-address"] = netip.PrefixFrom(end.remote, end.remote.BitLen()).String()
 	}
-	serial := in.addState(in.nodes[end.node], "/ip/ipsec/policy", row, nil, nil)
-	in.nodes[end.node].r.front("/ip/ipsec/policy", serial)
-	return serial
+	return in.addState(in.nodes[end.node], "/ip/ipsec/policy", row, nil, nil)
 }
 
 // dropChildEnd makes one end forget a pair of SAs.

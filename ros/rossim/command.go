@@ -35,10 +35,10 @@ func (c *conn) handle(in sentence) bool {
 	}
 	m, command, err := c.r.prof.lookup(k.path)
 	if err == nil && c.r.lacks(m.path) {
-		err = errNoPrefix()
+		err = errNoPrefix(command)
 	}
-	if err == nil && k.stray {
-		err = errUnknownParameter()
+	if err == nil && k.stray != "" {
+		err = errUnknownParameter(k.stray)
 	}
 	if err == nil {
 		err = c.who.allowed(m, command)
@@ -54,7 +54,7 @@ func (c *conn) handle(in sentence) bool {
 func (p *profile) lookup(path string) (*menu, string, error) {
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 || !strings.HasPrefix(path, "/") {
-		return nil, "", errNoCommand()
+		return nil, "", errNoCommand(path)
 	}
 	dir, command := path[:i], path[i+1:]
 	m := p.menus[dir]
@@ -62,9 +62,20 @@ func (p *profile) lookup(path string) (*menu, string, error) {
 	case m != nil && m.commands[command]:
 		return m, command, nil
 	case m != nil, dir == "", p.prefixOf(dir):
-		return nil, "", errNoCommand()
+		return nil, "", errNoCommand(command)
 	}
-	return nil, "", errNoPrefix()
+	return nil, "", errNoPrefix(p.stranger(dir))
+}
+
+// stranger returns the first word of a path that leads nowhere.
+func (p *profile) stranger(path string) string {
+	words := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i, word := range words {
+		if !p.prefixOf("/" + strings.Join(words[:i+1], "/")) {
+			return word
+		}
+	}
+	return ""
 }
 
 func (c *conn) command(k call, m *menu, command string) bool {
@@ -154,12 +165,17 @@ func (c *conn) print(k call, m *menu) {
 }
 
 func (c *conn) rows(k call, m *menu) ([]schema.Row, error) {
-	if err := printable(m, k.args); err != nil {
+	q := c.reading(k)
+	err := printable(m, k.args)
+	if err == nil && c.r.opts.Tables.StrictProplist {
+		err = q.known(m)
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
-	return c.r.read(c.who, m, c.reading(k))
+	return c.r.read(c.who, m, q)
 }
 
 // get answers one value, or the whole row as text.
@@ -290,7 +306,7 @@ func changeOf(k call, m *menu, action string) (change, error) {
 		case action == "add" || action == "set" || (action == "comment" && name == "comment"):
 			ch.values[name] = value
 		default:
-			return ch, errUnknownParameter()
+			return ch, errUnknownParameter(name)
 		}
 	}
 	return ch, nil

@@ -316,7 +316,7 @@ type call struct {
 	unset   []string
 	queries []string
 	tag     []string // ".tag=x" or nothing
-	stray   bool     // a word that is nothing of these
+	stray   string   // a word that is nothing of these
 }
 
 func parseCall(words []string) call {
@@ -337,7 +337,7 @@ func parseCall(words []string) call {
 			name, value, _ := strings.Cut(w, "=")
 			k.args[name] = value
 		default:
-			k.stray = true
+			k.stray = w
 		}
 	}
 	return k
@@ -348,12 +348,15 @@ func (k call) reply(words ...string) []string { return append(words, k.tag...) }
 func (k call) trap(err error) []string {
 	t, ok := errors.AsType[*trap](err)
 	if !ok {
-		t = &trap{catGeneral, "failure: " + err.Error()}
+		t = &trap{category: catGeneral, message: "failure: " + err.Error()}
 	}
 	return k.reply(t.words()...)
 }
 
 // refuse answers with a trap and the done that always follows.
 func (c *conn) refuse(k call, err error) {
+	if t, ok := errors.AsType[*trap](err); ok {
+		err = t.worded(c.r.opts.Tables.Texts)
+	}
 	c.send(k.trap(err), k.reply("!done"))
 }

@@ -174,6 +174,9 @@ func rulesOf(v schema.Version) (map[string]rule, error) {
 	if err := decode("rules.json", &rules); err != nil {
 		return nil, err
 	}
+	if err := matchers(rules.Menus); err != nil {
+		return nil, err
+	}
 	var older struct{ Amendments []amendment }
 	if err := decode("rules-older.json", &older); err != nil {
 		return nil, err
@@ -201,6 +204,42 @@ func rulesOf(v schema.Version) (map[string]rule, error) {
 		}
 	}
 	return rules.Menus, nil
+}
+
+// matchers gives the firewall menus the rules that they share. A menu's own rule
+// goes before.
+func matchers(rules map[string]rule) error {
+	var f struct {
+		Menus       []string
+		Kinds, Refs map[string]string
+		Numbers     map[string][2]uint64
+		Protocols   map[string]int
+	}
+	if err := decode("rules-firewall.json", &f); err != nil {
+		return err
+	}
+	var protocols []string
+	for name, n := range f.Protocols {
+		protocols = append(protocols, name+"="+itoa(n))
+	}
+	slices.Sort(protocols)
+	for _, path := range f.Menus {
+		r := rules[path]
+		r.Kinds, r.Refs, r.Numbers = under(r.Kinds, f.Kinds), under(r.Refs, f.Refs), under(r.Numbers, f.Numbers)
+		r.Protocols = protocols
+		rules[path] = r
+	}
+	policy := rules["/ip/ipsec/policy"]
+	policy.Protocols = protocols
+	rules["/ip/ipsec/policy"] = policy
+	return nil
+}
+
+// under returns what own and shared say, own first.
+func under[V any](own, shared map[string]V) map[string]V {
+	all := maps.Clone(shared)
+	maps.Copy(all, own)
+	return all
 }
 
 func amend(row schema.Row, with map[string]*string) schema.Row {

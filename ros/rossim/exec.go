@@ -167,11 +167,11 @@ func (m *machine) allowed(path, command string) (*menu, error) {
 	found, ok := m.r.prof.menus[path]
 	switch {
 	case !ok && m.r.prof.prefixOf(path):
-		return nil, errNoCommand()
+		return nil, errNoCommand(command)
 	case !ok:
-		return nil, errNoPrefix()
+		return nil, errNoPrefix(m.r.prof.stranger(path))
 	case !found.commands[command]:
-		return nil, errNoCommand()
+		return nil, errNoCommand(command)
 	}
 	return found, m.t.who.allowed(found, command)
 }

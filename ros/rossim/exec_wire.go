@@ -16,7 +16,7 @@ func (c *conn) sendScript(k call) bool {
 	}
 	for name := range k.args {
 		if name != "script" && name != "as-string" {
-			c.refuse(k, errUnknownParameter())
+			c.refuse(k, errUnknownParameter(name))
 			return true
 		}
 	}
@@ -76,7 +76,7 @@ func (c *conn) runScript(k call) bool {
 			return "", err
 		}
 		if err = c.await(t); err != nil {
-			return "", &trap{catScript, err.Error()}
+			return "", &trap{category: catScript, message: err.Error()}
 		}
 		return "", nil
 	})
@@ -116,7 +116,7 @@ func (c *conn) parse(k call) {
 		return
 	}
 	if err := script.Parse(src); err != nil {
-		c.refuse(k, &trap{catScript, err.Error()})
+		c.refuse(k, &trap{category: catScript, message: err.Error()})
 		return
 	}
 	c.send(k.reply("!done", "=ret=(code)"))

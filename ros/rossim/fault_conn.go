@@ -56,7 +56,7 @@ func (c *conn) suffer(s Strike, k call) bool {
 	case FaultReboot:
 		c.r.Reboot()
 	case FaultTrap:
-		c.blurt(s, sentenceBytes(k.trap(&trap{catGeneral, or(s.Text, trapText)}), k.reply("!done")))
+		c.blurt(s, sentenceBytes(k.trap(&trap{category: catGeneral, message: or(s.Text, trapText)}), k.reply("!done")))
 	case FaultFatal:
 		c.blurt(s, sentenceBytes([]string{"!fatal", or(s.Text, fatalText)}))
 	case FaultGarbage:

@@ -1,7 +1,6 @@
 package rossim
 
 import (
-	"slices"
 	"time"
 
 	"vpnbot/ros/schema"
@@ -37,20 +36,6 @@ func (in *Internet) edit(n *node, path string, serial uint64, change func(*recor
 		change(rec)
 		n.r.st.changed(rec, false)
 	}
-}
-
-// front moves a row before the first static one that is not built in.
-func (r *Router) front(path string, serial uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	rows := r.st.tables[path]
-	rec := r.st.bySerial(path, serial)
-	rest := slices.DeleteFunc(slices.Clone(rows), func(o *record) bool { return o == rec })
-	at := slices.IndexFunc(rest, func(o *record) bool { return !o.builtin && !o.dynamic })
-	if rec == nil || at < 0 {
-		return
-	}
-	r.st.tables[path] = slices.Insert(rest, at, rec)
 }
 
 // tell writes a line into a router's log at the moment that is being played.

@@ -172,7 +172,7 @@ func (c *conn) cancel(k call) {
 	var first, last [][]string
 	for _, tag := range tags {
 		if f := c.stop(tag); f != nil {
-			first = append(first, f.call.trap(&trap{catInterrupted, "interrupted"}))
+			first = append(first, f.call.trap(&trap{category: catInterrupted, message: "interrupted"}))
 			last = append(last, f.call.reply("!done"))
 		}
 	}

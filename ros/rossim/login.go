@@ -29,7 +29,7 @@ func (c *conn) login(k call) bool {
 		hook(name, ok)
 	}
 	if !ok {
-		c.refuse(k, &trap{catNone, "invalid user name or password (6)"})
+		c.refuse(k, &trap{category: catNone, message: "invalid user name or password (6)"})
 		return true
 	}
 	c.who = who

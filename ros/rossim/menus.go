@@ -41,6 +41,8 @@ type rule struct {
 	InUse     string       // what removal of a referenced row is told
 	Type      string       // interface type, in menus that are interfaces
 	FirstID   uint64
+	Names     string   // what rows without a name are called, with a number behind
+	Protocols []string // "tcp=6"
 }
 
 // attr is how one attribute is checked and written.
@@ -49,6 +51,7 @@ type attr struct {
 	form   string   // how the value is checked; see (attr).parse
 	words  []string // words taken besides the form
 	refs   []string
+	not    bool // the value may begin with "!"
 	months bool // a date is written with the month's name
 }
 
@@ -108,7 +111,8 @@ func (m *menu) attr(name, kind string) attr {
 		kind = k
 	}
 	form, rest, _ := strings.Cut(kind, " ")
-	a := attr{Attr: schema.Attr{Name: name, Kind: kindOf(form)}, form: form, words: strings.Fields(rest)}
+	form, not := strings.CutPrefix(form, "!")
+	a := attr{Attr: schema.Attr{Name: name, Kind: kindOf(form)}, form: form, words: strings.Fields(rest), not: not}
 	if sm, ok := schema.Lookup(m.path); ok {
 		if sa, ok := sm.Attr(name); ok && sa.Kind != schema.Text {
 			a.Kind = sa.Kind
@@ -125,7 +129,14 @@ func (m *menu) attr(name, kind string) attr {
 		a.form, a.words = "number", []string{word}
 	}
 	if ref, ok := m.rule.Refs[name]; ok {
+		ref, a.not = strings.CutPrefix(ref, "!")
 		a.form, a.refs = "ref", strings.Split(ref, "|")
+	}
+	if a.form == "protocol" {
+		a.Values = m.rule.Protocols
+	}
+	if a.form == "pool" {
+		a.refs = []string{"/ip/pool"}
 	}
 	a.Secret = slices.Contains(m.rule.Secrets, name)
 	return a
@@ -156,3 +167,14 @@ func (m *menu) secret(name string) bool { return slices.Contains(m.rule.Secrets,
 
 // named tells whether rows of the menu can be addressed by their name.
 func (m *menu) named() bool { return m.readable["name"] }
+
+// lists tells whether an attribute may name several rows.
+func (m *menu) lists(name string) bool { return slices.Contains(m.rule.Lists, name) }
+
+// factory is the row of a settings menu as it left the factory.
+func (m *menu) factory() schema.Row {
+	if len(m.rule.Rows) == 0 {
+		return nil
+	}
+	return m.rule.Rows[0]
+}

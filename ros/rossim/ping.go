@@ -39,7 +39,7 @@ func parsePing(args schema.Row) (pinging, error) {
 			p.interval, err = schema.ParseDuration(value)
 		case "ttl", "dscp", "do-not-fragment", "proplist", ".proplist":
 		default:
-			return p, errUnknownParameter()
+			return p, errUnknownParameter(name)
 		}
 		if err != nil || p.count < 0 || p.interval < 10*time.Millisecond || p.size < 14 || p.size > 65535 {
 			return p, errInvalid(name)

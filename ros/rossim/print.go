@@ -63,6 +63,16 @@ func (q reading) wants(row schema.Row) bool {
 	return true
 }
 
+// known refuses to ask for what the menu lacks.
+func (q reading) known(m *menu) error {
+	for _, name := range q.props {
+		if name != schema.ID && !m.readable[name] {
+			return errUnknownParameter(name)
+		}
+	}
+	return nil
+}
+
 // guess is the kind of an attribute that cannot be written.
 func guess(m *menu, name string) schema.Attr {
 	if sm, ok := schema.Lookup(m.path); ok {
@@ -117,7 +127,7 @@ var generic = []string{
 func printable(m *menu, args schema.Row) error {
 	for name := range args {
 		if !slices.Contains(generic, name) && !slices.Contains(m.printing, name) {
-			return errUnknownParameter()
+			return errUnknownParameter(name)
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ var data embed.FS
 const ProfileDefault = "7.22.3"
 
 // Profiles returns the RouterOS versions that a Router can play, oldest first.
-func Profiles() []string { return []string{"6.49.7", "7.17.2", ProfileDefault} }
+func Profiles() []string { return slices.Sorted(maps.Keys(profiles)) }
 
 // profile is every menu of one RouterOS version.
 type profile struct {
@@ -37,13 +37,13 @@ type profile struct {
 
 // profiles are compiled when they are first asked for, and never written to
 // after.
-var profiles = func() map[string]func() (*profile, error) {
-	all := make(map[string]func() (*profile, error))
-	for _, version := range Profiles() {
-		all[version] = sync.OnceValues(func() (*profile, error) { return compile(version) })
-	}
-	return all
-}()
+var profiles = map[string]func() (*profile, error){
+	"6.49.7": once("6.49.7"), "7.17.2": once("7.17.2"), ProfileDefault: once(ProfileDefault),
+}
+
+func once(version string) func() (*profile, error) {
+	return sync.OnceValues(func() (*profile, error) { return compile(version) })
+}
 
 // loadProfile returns the tables of a version.
 func loadProfile(version string) (*profile, error) {
@@ -118,6 +118,9 @@ func (p *profile) fill() {
 			a.refs = slices.DeleteFunc(slices.Clone(a.refs), func(ref string) bool {
 				return strings.HasPrefix(ref, "/") && p.menus[ref] == nil
 			})
+			if a.form == "ref" && len(a.refs) == 0 {
+				a.form = "text"
+			}
 			m.attrs[name] = a
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"vpnbot/ros/schema"
 )
 
-func errQuery() error { return &trap{catAPI, "invalid query"} }
+func errQuery() error { return &trap{category: catAPI, message: "invalid query"} }
 
 // matches evaluates the query words, each with its leading "?", on row. The
 // words push onto a stack; what is left on it is ANDed.

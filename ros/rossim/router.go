@@ -21,6 +21,7 @@ type Options struct {
 	// given: "yes", "no", or "auto" (the default), which is yes from 7.21.
 	PrintMasks string
 	Scripting  Scripting
+	Tables     Tables
 	Log        *slog.Logger
 }
 
@@ -68,6 +69,9 @@ func New(o Options) (*Router, error) {
 	if !slices.Contains([]string{"", "enabled", "added", "boot"}, o.Scripting.StartupFrom) {
 		return nil, fmt.Errorf("StartupFrom is %q: want enabled, added or boot", o.Scripting.StartupFrom)
 	}
+	if err := o.Tables.validate(); err != nil {
+		return nil, err
+	}
 	p, err := loadProfile(o.Profile)
 	if err != nil {
 		return nil, err
@@ -88,7 +92,7 @@ func newRouter(o Options, p *profile, st *state) *Router {
 		opts: o, prof: p, log: o.Log, st: st, change: make(chan struct{}), conns: make(map[uint64]*conn), done: make(chan struct{}),
 		fired: make(map[FaultKind]int),
 	}
-	st.alarm, st.scripting = r.arm, o.Scripting
+	st.alarm, st.scripting, st.switches = r.arm, o.Scripting, o.Tables
 	return r
 }
 

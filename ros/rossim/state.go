@@ -19,6 +19,7 @@ type record struct {
 	vals    schema.Row // without .id
 	dynamic bool
 	builtin bool
+	origin  string     // the name that a row from the factory had there
 	since   time.Time  // when a session began; uptime counts from here
 	session uint64     // the dial-in session that the row belongs to, 0 for none
 	conn    uint64     // the API session that the row stands for, 0 for none
@@ -55,6 +56,7 @@ type state struct {
 	wake     *atomic.Bool // set with each effect; nil while the router is not attached
 
 	scripting Scripting
+	switches  Tables
 	tasks     []*task
 	planned   map[uint64]planned // when schedules run next, by their serials
 	alarm     func()             // sets the router's timer anew
@@ -65,7 +67,7 @@ func newState(p *profile, now time.Time) *state {
 	for _, path := range p.paths {
 		m := p.menus[path]
 		for _, row := range m.rule.Rows {
-			rec := &record{home: m, vals: row.Clone(), builtin: m.rule.Fixed}
+			rec := &record{home: m, vals: row.Clone(), builtin: m.rule.Fixed, origin: row["name"]}
 			delete(rec.vals, schema.ID)
 			if path == groupMenu {
 				rec.vals["policy"] = p.mergePolicy("", row["policy"])
@@ -162,13 +164,14 @@ func (s *state) find(m *menu, id string) (*record, error) {
 	return nil, errNoItem()
 }
 
-// findAll resolves a comma list of ids and names; all must exist.
+// findAll resolves a comma list of ids and names, up to the first that does not
+// exist.
 func (s *state) findAll(m *menu, ids string) ([]*record, error) {
 	var recs []*record
 	for id := range strings.SplitSeq(ids, ",") {
 		r, err := s.find(m, id)
 		if err != nil {
-			return nil, err
+			return recs, err
 		}
 		if !slices.Contains(recs, r) {
 			recs = append(recs, r)
@@ -181,18 +184,6 @@ func (s *state) findAll(m *menu, ids string) ([]*record, error) {
 func (s *state) exists(path, name string) bool {
 	m := s.prof.menus[path]
 	return m != nil && slices.ContainsFunc(s.rows(m), func(r *record) bool { return r.name() == name })
-}
-
-// insert puts rec before the record called before, or last.
-func (s *state) insert(rec *record, before *record) {
-	s.number(rec)
-	path := rec.home.path
-	at := len(s.tables[path])
-	if before != nil {
-		at = slices.Index(s.tables[path], before)
-	}
-	s.tables[path] = slices.Insert(s.tables[path], at, rec)
-	s.changed(rec, false)
 }
 
 func (s *state) delete(rec *record) {

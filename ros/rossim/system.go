@@ -53,12 +53,41 @@ func (s *state) derive(m *menu, vals schema.Row) {
 		}
 		vals["actual-interface"] = vals["interface"]
 	case m.rule.Type != "" && vals["name"] == "":
-		for n := 1; ; n++ {
-			name := m.rule.Type + itoa(n)
-			if !s.exists("/interface", name) {
-				vals["name"] = name
-				return
+		vals["name"] = s.freeName("/interface", m.rule.Type)
+	case m.rule.Names != "" && vals["name"] == "":
+		vals["name"] = s.freeName(m.path, m.rule.Names)
+	case m.path == "/ip/ipsec/policy":
+		s.shapePolicy(m, vals)
+	}
+}
+
+// freeName returns the first name with a number that no row has.
+func (s *state) freeName(path, name string) string {
+	for n := 1; ; n++ {
+		if !s.exists(path, name+itoa(n)) {
+			return name + itoa(n)
+		}
+	}
+}
+
+// shapePolicy leaves out of a template what it does not decide, and gives a
+// policy that is none the defaults of one.
+func (s *state) shapePolicy(m *menu, vals schema.Row) {
+	if vals["template"] == "true" {
+		for _, name := range []string{"peer", "tunnel", "src-port", "dst-port", "action", "level", "ipsec-protocols", "sa-src-address", "sa-dst-address"} {
+			delete(vals, name)
+		}
+		if vals["group"] == "" {
+			if rec := s.original("/ip/ipsec/policy/group", "default"); rec != nil {
+				vals["group"] = rec.name()
 			}
+		}
+		return
+	}
+	delete(vals, "template")
+	for name := range m.rule.Defaults {
+		if _, ok := vals[name]; !ok {
+			vals[name], _ = s.defaultOf(m, name)
 		}
 	}
 }
@@ -122,8 +151,12 @@ func (s *state) l2tpPeer() {
 		}
 		return
 	}
+	profile := "default"
+	if rec := s.original("/ip/ipsec/profile", profile); rec != nil {
+		profile = rec.name()
+	}
 	s.keepDynamic("/ip/ipsec/peer", schema.Row{
-		"name": name, "address": "0.0.0.0/0", "passive": "true", "profile": "default", "exchange-mode": "main",
+		"name": name, "address": "0.0.0.0/0", "passive": "true", "profile": profile, "exchange-mode": "main",
 		"send-initial-contact": "true", "disabled": "false", "responder": "true",
 	})
 	s.keepDynamic("/ip/ipsec/identity", schema.Row{

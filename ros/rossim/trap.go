@@ -20,7 +20,20 @@ const (
 type trap struct {
 	category int
 	message  string
+	about    mistake
+	word     string // the word at fault, where about says so
 }
+
+// mistake is a refusal that versions word differently.
+type mistake uint8
+
+const (
+	other mistake = iota
+	noItem
+	noCommand
+	noDirectory
+	noParameter
+)
 
 // Error returns the text that a client is sent.
 func (t *trap) Error() string { return t.message }
@@ -34,32 +47,59 @@ func (t *trap) words() []string {
 	return append(w, "=message="+t.message)
 }
 
-func errUnknownParameter() error { return &trap{catNone, "unknown parameter"} }
-func errNoItem() error           { return &trap{catItem, "no such item"} }
-func errNoCommand() error        { return &trap{catItem, "no such command"} }
-func errNoPrefix() error         { return &trap{catItem, "no such command prefix"} }
-func errInterrupted() error      { return &trap{catInterrupted, "interrupted"} }
-func errRights() error           { return &trap{catNone, "not enough permissions (9)"} }
+// worded returns the refusal in the texts that Tables.Texts names.
+func (t *trap) worded(texts string) *trap {
+	c := *t
+	switch {
+	case texts == "oldest" && t.about == noItem:
+		c.message += " (4)"
+	case texts == "named" && t.about == noParameter:
+		c.message += " " + t.word
+	case texts == "newest" && t.about == noParameter:
+		c.message = "bad parameter " + t.word
+	case texts == "newest" && (t.about == noCommand || t.about == noDirectory):
+		c.message = "no such command or directory (" + t.word + ")"
+	}
+	return &c
+}
+
+func errUnknownParameter(name string) error {
+	return &trap{category: catNone, message: "unknown parameter", about: noParameter, word: name}
+}
+
+func errNoItem() error { return &trap{category: catItem, message: "no such item", about: noItem} }
+
+func errNoCommand(word string) error {
+	return &trap{category: catItem, message: "no such command", about: noCommand, word: word}
+}
+
+func errNoPrefix(word string) error {
+	return &trap{category: catItem, message: "no such command prefix", about: noDirectory, word: word}
+}
+
+func errInterrupted() error { return &trap{category: catInterrupted, message: "interrupted"} }
+func errRights() error      { return &trap{category: catNone, message: "not enough permissions (9)"} }
+
 func errFailure(s string) error {
-	return &trap{catGeneral, "failure: " + strings.TrimPrefix(s, "failure: ")}
+	return &trap{category: catGeneral, message: "failure: " + strings.TrimPrefix(s, "failure: ")}
 }
 
 func errNoMatch(attr string) error {
-	return &trap{catArgument, "input does not match any value of " + attr}
+	return &trap{category: catArgument, message: "input does not match any value of " + attr}
 }
 
 func errInvalid(attr string) error {
-	return &trap{catArgument, "invalid value for argument " + attr}
+	return &trap{category: catArgument, message: "invalid value for argument " + attr}
 }
 
 func errAmbiguous(attr string) error {
-	return &trap{catArgument, "ambiguous value of " + attr + ", more than one possible value matches input"}
+	return &trap{category: catArgument, message: "ambiguous value of " + attr + ", more than one possible value matches input"}
 }
 
 func errRange(attr string, lo, hi uint64) error {
-	return &trap{catArgument, "value of " + attr + " out of range (" + strconv.FormatUint(lo, 10) + ".." + strconv.FormatUint(hi, 10) + ")"}
+	return &trap{category: catArgument, message: "value of " + attr + " out of range (" + strconv.FormatUint(lo, 10) + ".." + strconv.FormatUint(hi, 10) + ")"}
 }
 
 func errMissing(attrs []string) error {
-	return &trap{catNone, "missing value(s) of argument(s) " + strings.Join(attrs, " ")}
+	return &trap{category: catNone, message: "missing value(s) of argument(s) " + strings.Join(attrs, " ")}
 }

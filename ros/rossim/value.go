@@ -1,6 +1,7 @@
 package rossim
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,6 +15,9 @@ import (
 // parse checks value as RouterOS checks the attribute and returns the form in
 // which it is kept and printed. References are resolved by the caller.
 func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) {
+	if a.not {
+		return a.parseNegated(value, numbers)
+	}
 	if slices.Contains(a.words, value) && a.form != "set" {
 		return value, nil
 	}
@@ -42,6 +46,24 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 		return a.parseRanges(value)
 	case "policies":
 		return a.parsePolicies(value)
+	case "hosts", "host", "range":
+		return a.parseHosts(value)
+	case "ports":
+		return a.parseSpans(value, math.MaxUint16)
+	case "numbers":
+		return a.parseSpans(value, math.MaxUint32)
+	case "protocol":
+		return a.parseProtocol(value)
+	case "flags":
+		return a.parseFlags(value)
+	case "ipsec-policy":
+		return a.parseIPsecPolicy(value)
+	case "identity":
+		return a.parseIdentity(value)
+	case "short":
+		if len(value) > maxShort {
+			return "", errInvalid(a.Name)
+		}
 	case "clock":
 		return a.parseTime(value, time.TimeOnly, time.TimeOnly, "15:04")
 	case "date":

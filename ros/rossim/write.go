@@ -3,7 +3,6 @@ package rossim
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"vpnbot/ros/schema"
 )
@@ -53,7 +52,7 @@ func (s *state) execute(c change) (string, []touched, error) {
 		return s.set(c)
 	case "enable", "disable":
 		if _, ok := c.menu.attrs["disabled"]; !ok {
-			return "", nil, errNoCommand()
+			return "", nil, errNoCommand(c.action)
 		}
 		c.values = schema.Row{"disabled": map[bool]string{true: "true", false: "false"}[c.action == "disable"]}
 		return s.set(c)
@@ -64,7 +63,7 @@ func (s *state) execute(c change) (string, []touched, error) {
 	case "kill-connections", "flush":
 		return s.clear(c)
 	}
-	return "", nil, errNoCommand()
+	return "", nil, errNoCommand(c.action)
 }
 
 func (s *state) add(c change) (*record, error) {
@@ -79,9 +78,9 @@ func (s *state) add(c change) (*record, error) {
 		return nil, err
 	}
 	s.own(c, vals)
-	for name, value := range c.menu.rule.Defaults {
+	for name := range c.menu.rule.Defaults {
 		if _, ok := vals[name]; !ok {
-			vals[name] = value
+			vals[name], _ = s.defaultOf(c.menu, name)
 		}
 	}
 	s.derive(c.menu, vals)
@@ -131,7 +130,7 @@ func (s *state) check(c change) (schema.Row, error) {
 	vals := make(schema.Row, len(c.values))
 	for _, name := range c.values.Names() {
 		if _, ok := c.menu.attrs[name]; !ok {
-			return nil, errUnknownParameter()
+			return nil, errUnknownParameter(name)
 		}
 	}
 	for _, name := range c.values.Names() {
@@ -169,86 +168,17 @@ func (s *state) resolve(m *menu, a attr, value string) (string, error) {
 	return value, nil
 }
 
-func (s *state) reference(m *menu, a attr, value string) (string, error) {
-	if value == "" {
-		return "", errAmbiguous(a.Name)
-	}
-	names := []string{value}
-	if slices.Contains(m.rule.Lists, a.Name) {
-		names = strings.Split(value, ",")
-	}
-	for i, name := range names {
-		known := slices.ContainsFunc(a.refs, func(ref string) bool {
-			if !strings.HasPrefix(ref, "/") {
-				return ref == name
-			}
-			if strings.HasPrefix(name, "*") {
-				if rec, err := s.find(s.prof.menus[ref], name); err == nil {
-					names[i] = rec.name()
-					return true
-				}
-			}
-			return s.exists(ref, name)
-		})
-		if !known {
-			return "", errNoMatch(a.Name)
-		}
-	}
-	return strings.Join(names, ","), nil
-}
-
-func missing(m *menu, vals schema.Row) error {
-	var names []string
-	for _, name := range m.rule.Required {
-		if _, ok := vals[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	if len(names) > 0 {
-		return errMissing(names)
-	}
-	return nil
-}
-
-// unique refuses a second row with the same key. Interfaces share one space of
-// names.
-func (s *state) unique(m *menu, vals schema.Row, except *record) error {
-	if len(m.rule.Unique) == 0 {
-		return nil
-	}
-	if _, ok := vals[m.rule.Unique[0]]; !ok {
-		return nil
-	}
-	others := s.tables[m.path]
-	if m.rule.Type != "" {
-		others = s.rows(s.prof.menus["/interface"])
-	}
-	for _, r := range others {
-		same := r != except && !slices.ContainsFunc(m.rule.Unique, func(k string) bool { return r.vals[k] != vals[k] })
-		if same {
-			text := m.rule.Duplicate
-			if text == "" {
-				text = "already have such entry"
-			}
-			return errFailure(text)
-		}
-	}
-	return nil
-}
-
 func (s *state) set(c change) (string, []touched, error) {
-	recs, err := s.targets(c)
-	if err != nil {
-		return "", nil, err
+	recs, lost := s.targets(c)
+	if len(recs) == 0 {
+		return "", nil, lost
 	}
 	vals, err := s.check(c)
+	if err == nil {
+		err = c.unsettable()
+	}
 	if err != nil {
 		return "", nil, err
-	}
-	for _, name := range c.unset {
-		if _, ok := c.menu.attrs[name]; !ok {
-			return "", nil, errUnknownParameter()
-		}
 	}
 	var done []touched
 	for _, rec := range recs {
@@ -258,12 +188,12 @@ func (s *state) set(c change) (string, []touched, error) {
 		}
 		done = append(done, touched{rec, "changed", old})
 	}
-	return "", done, nil
+	return "", done, lost
 }
 
 func (s *state) setOne(c change, rec *record, vals schema.Row) error {
-	if rec.dynamic {
-		return errFailure("cannot change dynamic entry")
+	if err := changeable(c, rec); err != nil {
+		return err
 	}
 	next := rec.vals.Clone()
 	maps.Copy(next, vals)
@@ -272,7 +202,7 @@ func (s *state) setOne(c change, rec *record, vals schema.Row) error {
 	}
 	for _, name := range c.unset {
 		delete(next, name)
-		if def, ok := c.menu.rule.Defaults[name]; ok {
+		if def, ok := s.defaultOf(rec.home, name); ok {
 			next[name] = def
 		}
 	}
@@ -294,7 +224,36 @@ func (s *state) setOne(c change, rec *record, vals schema.Row) error {
 	return nil
 }
 
-// targets returns the rows that a set, remove or move names.
+// changeable refuses to change a row that the router made, apart from the comment
+// of a state.
+func changeable(c change, rec *record) error {
+	switch {
+	case !rec.dynamic || rec.home.path == "/ip/ipsec/active-peers":
+		return nil
+	case rec.builtin:
+		return errFailure("cannot change builtin")
+	}
+	return errFailure("cannot change dynamic entry")
+}
+
+// unsettable refuses to take away what a row cannot be without.
+func (c change) unsettable() error {
+	for _, name := range c.unset {
+		_, ok := c.menu.attrs[name]
+		switch {
+		case !ok && c.action == "unset", c.action == "unset" && !slices.Contains(c.menu.unset, name):
+			return errNoMatch("value-name")
+		case !ok:
+			return errUnknownParameter(name)
+		case slices.Contains(c.menu.rule.Required, name):
+			return errInvalid(name)
+		}
+	}
+	return nil
+}
+
+// targets returns the rows that a set, remove or move names. With an error come
+// those that are to be done before it.
 func (s *state) targets(c change) ([]*record, error) {
 	if !c.menu.list {
 		return s.tables[c.menu.path][:1], nil
@@ -302,31 +261,15 @@ func (s *state) targets(c change) ([]*record, error) {
 	if c.ids == "" {
 		return nil, errMissing([]string{"numbers"})
 	}
-	return s.findAll(c.menu, c.ids)
-}
-
-// renamed lets every reference follow a row's new name, since a router refers
-// to rows by id.
-func (s *state) renamed(m *menu, old, name string) {
-	for _, path := range s.prof.paths {
-		for attrName, a := range s.prof.menus[path].attrs {
-			if !slices.Contains(a.refs, m.path) && !(m.space == "/interface" && slices.Contains(a.refs, "/interface")) {
-				continue
-			}
-			for _, r := range s.tables[path] {
-				if r.vals[attrName] == old {
-					r.vals[attrName] = name
-				}
-			}
-		}
+	recs, err := s.findAll(c.menu, c.ids)
+	if err != nil && !s.switches.PartWay {
+		return nil, err
 	}
+	return recs, err
 }
 
 func (s *state) remove(c change) (string, []touched, error) {
-	recs, err := s.targets(c)
-	if err != nil {
-		return "", nil, err
-	}
+	recs, lost := s.targets(c)
 	var done []touched
 	for _, rec := range recs {
 		if err := s.removable(c.menu, rec); err != nil {
@@ -335,7 +278,7 @@ func (s *state) remove(c change) (string, []touched, error) {
 		s.drop(rec)
 		done = append(done, touched{rec: rec, verb: "removed"})
 	}
-	return "", done, nil
+	return "", done, lost
 }
 
 func (s *state) removable(m *menu, rec *record) error {
@@ -345,7 +288,7 @@ func (s *state) removable(m *menu, rec *record) error {
 	if rec.dynamic && !sessionMenu(m.path) {
 		return errFailure("not allowed to remove")
 	}
-	if m.rule.InUse != "" && s.referenced(m, rec.name()) {
+	if m.rule.InUse != "" && !s.switches.InUseDangles && s.referenced(m, rec.name()) {
 		return errFailure(m.rule.InUse)
 	}
 	return s.keepsAdmin(rec, nil)
@@ -374,20 +317,6 @@ func (s *state) drop(rec *record) {
 	s.follow(rec)
 }
 
-func (s *state) referenced(m *menu, name string) bool {
-	for _, path := range s.prof.paths {
-		for attrName, a := range s.prof.menus[path].attrs {
-			if !slices.Contains(a.refs, m.path) {
-				continue
-			}
-			if slices.ContainsFunc(s.tables[path], func(r *record) bool { return r.vals[attrName] == name }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // clear removes every row of a menu of state: kill-connections and flush ask for
 // no ids.
 func (s *state) clear(c change) (string, []touched, error) {
@@ -395,37 +324,6 @@ func (s *state) clear(c change) (string, []touched, error) {
 	for _, rec := range slices.Clone(s.tables[c.menu.path]) {
 		s.delete(rec)
 		done = append(done, touched{rec: rec, verb: "removed"})
-	}
-	return "", done, nil
-}
-
-func (s *state) move(c change) (string, []touched, error) {
-	if !c.menu.ordered {
-		return "", nil, errNoCommand()
-	}
-	recs, err := s.targets(c)
-	if err != nil {
-		return "", nil, err
-	}
-	var before *record
-	if c.before != "" {
-		if before, err = s.find(c.menu, c.before); err != nil {
-			return "", nil, err
-		}
-		if slices.Contains(recs, before) {
-			return "", nil, nil
-		}
-	}
-	rest := slices.DeleteFunc(slices.Clone(s.tables[c.menu.path]), func(r *record) bool { return slices.Contains(recs, r) })
-	at := len(rest)
-	if before != nil {
-		at = slices.Index(rest, before)
-	}
-	s.tables[c.menu.path] = slices.Insert(rest, at, recs...)
-	var done []touched
-	for _, r := range recs {
-		s.changed(r, false)
-		done = append(done, touched{rec: r, verb: "moved"})
 	}
 	return "", done, nil
 }
