@@ -16,7 +16,7 @@ import (
 // nothing.
 func (j *job) defined(ctx context.Context) (change.Moved, bool, error) {
 	ref := j.r.Plan.Definition
-	if ref.Kind == "" || j.r.Plan.Intent.Resume != 0 {
+	if ref.Kind == "" || j.r.Plan.Intent.Resume != 0 && !j.adopts() {
 		return change.Moved{}, true, nil
 	}
 	version, err := j.e.o.Ledger.DefinitionVersion(ctx, ref.Kind, ref.Name)

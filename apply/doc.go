@@ -29,6 +29,10 @@
 // restart goes on in its direction. A row that is neither as before nor as planned
 // stops the work: people resume it towards the new rows or the old ones.
 //
+// An adoption stages nothing and cuts nothing over: it removes the guards of the
+// change that stopped half-way, proves the rows that are there, and removes what
+// nothing uses.
+//
 // Nothing is believed of a script but what is read afterwards: it may have been
 // refused, be on its way still, or have been undone by a guard.
 //

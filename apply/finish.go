@@ -41,6 +41,9 @@ func (j *job) finished(ctx context.Context) error {
 	}
 	if len(j.r.Plan.Steps) > 0 {
 		for _, end := range j.r.Plan.Tunnel.Ends {
+			if j.adopts() && len(j.r.Plan.In(change.PhaseCommit, end.Router)) == 0 {
+				continue
+			}
 			if err := j.clear(ctx, end.Router); err != nil {
 				return err
 			}
@@ -52,12 +55,23 @@ func (j *job) finished(ctx context.Context) error {
 // committed ends the change on its new rows; what it defines and what its key is
 // known by stand in the definition from the same moment.
 func (j *job) committed(ctx context.Context) error {
+	if err := j.relieve(ctx); err != nil {
+		return err
+	}
 	now := time.Now()
 	m, err := j.r.Commit(now)
 	if err == nil {
 		err = j.define(ctx, now, &m)
 	}
-	return j.commit(ctx, m, err)
+	if err != nil {
+		return err
+	}
+	for _, end := range j.r.Plan.Tunnel.Ends {
+		if end.Peer != "" {
+			m.Events[0].Facts["peer."+end.Router] = end.Peer
+		}
+	}
+	return j.commit(ctx, m, nil)
 }
 
 // advance sees that a router is on the new rows, and orders the cut-over again

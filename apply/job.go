@@ -62,7 +62,7 @@ func (j *job) run(ctx context.Context) error {
 // carry does what the plan says, in the way of its kind.
 func (j *job) carry(ctx context.Context, journal []change.Entry) error {
 	switch {
-	case j.r.Plan.Intent.Resume != 0:
+	case j.r.Plan.Intent.Resume != 0 && !j.adopts():
 		return j.resume(ctx)
 	case j.r.Plan.Phased():
 		return j.phased(ctx)

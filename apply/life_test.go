@@ -161,6 +161,7 @@ type ledger struct {
 	events   []change.Event
 	notices  []change.Notice
 	gone     []secret.Ref
+	defs     []change.Definition // the newest of all
 	changed  chan struct{}
 }
 
@@ -196,6 +197,9 @@ func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error
 		l.journal[e.Request] = append(l.journal[e.Request], e)
 	}
 	l.events, l.notices, l.gone = append(l.events, m.Events...), append(l.notices, m.Notices...), append(l.gone, m.Destroy...)
+	if m.Definitions != nil {
+		l.defs = m.Definitions
+	}
 	select {
 	case l.changed <- struct{}{}:
 	default:
@@ -264,12 +268,24 @@ func (l *ledger) Reveals(context.Context) ([]change.Reveal, error) {
 	return open, nil
 }
 
-// Definition finds none: what becomes of them is tested where there is a store.
+// Definition knows the one of the tunnel, where a test has put it there.
 func (l *ledger) Definition(context.Context, string, string) (change.Definition, error) {
-	return change.Definition{}, change.ErrNotFound
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.defs) == 0 {
+		return change.Definition{}, change.ErrNotFound
+	}
+	return l.defs[0], nil
 }
 
-func (l *ledger) DefinitionVersion(context.Context, string, string) (int, error) { return 0, nil }
+func (l *ledger) DefinitionVersion(context.Context, string, string) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.defs) == 0 {
+		return 0, nil
+	}
+	return l.defs[0].Version, nil
+}
 
 func (l *ledger) Changed() (<-chan struct{}, func()) { return l.changed, func() {} }
 

@@ -114,6 +114,9 @@ func (j *job) phased(ctx context.Context) error {
 // forward goes on until it is decided how the change ends.
 func (j *job) forward(ctx context.Context) error {
 	t := j.r.Plan.Tunnel
+	if over, err := j.overtaken(ctx); over || err != nil {
+		return err
+	}
 	if at, begun := j.past.cutOver(t); begun {
 		return j.resumed(ctx, at)
 	}
@@ -123,7 +126,12 @@ func (j *job) forward(ctx context.Context) error {
 	if err := j.stage(ctx); err != nil {
 		return err
 	}
-	if len(j.r.Plan.Steps) == 0 {
+	if j.adopts() {
+		if err := j.disarm(ctx); err != nil {
+			return err
+		}
+	}
+	if j.adopts() || len(j.r.Plan.Steps) == 0 {
 		return j.prove(ctx, time.Now())
 	}
 	if err := j.arm(ctx); err != nil {

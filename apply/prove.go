@@ -138,6 +138,12 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 		proof, why := j.proof(b)
 		if why.IsZero() {
 			if proof, why = j.probes(ctx, proof); why.IsZero() {
+				switch moved, err := j.moved(ctx); {
+				case err != nil:
+					return err
+				case !moved.IsZero():
+					return j.revert(ctx, moved)
+				}
 				m, err := j.r.Decide(time.Now(), change.DecidedCommit, change.Text{}, proof)
 				if err := j.commit(ctx, m, err); err != nil {
 					return err

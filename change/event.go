@@ -37,6 +37,7 @@ const (
 	EventDecided      EventKind = "request.decided"   // commit or revert; not taken back
 	EventCommitted    EventKind = "request.committed" // new rows at both ends, proven
 	EventResumed      EventKind = "request.resumed"   // a person decided where to finish
+	EventAdopted      EventKind = "request.adopted"   // what it left became the definition
 	EventReminded     EventKind = "request.reminded"
 	EventGranted      EventKind = "reveal.granted"
 	EventRevealed     EventKind = "reveal.opened"

@@ -16,7 +16,7 @@ func EventKinds() []EventKind {
 		EventDenied, EventCancelled, EventExpired, EventStale, EventWaiting, EventReverted, EventApplying,
 		EventStepBegin, EventStepDone, EventStepUnknown,
 		EventApplied, EventProven, EventAttention, EventReleased, EventRecovering, EventReminded,
-		EventPhase, EventSeen, EventDecided, EventCommitted, EventResumed,
+		EventPhase, EventSeen, EventDecided, EventCommitted, EventResumed, EventAdopted,
 		EventGranted, EventRevealed, EventRevealFailed, EventRevealClosed,
 		EventDefinition, EventPreference, EventCheckpoint, EventSessionFirst,
 	}

@@ -19,6 +19,9 @@ const (
 	Undecided     Decision = ""
 	DecidedCommit Decision = "commit"
 	DecidedRevert Decision = "revert"
+	// DecidedAdopt stands in an intent alone: what the routers hold becomes the
+	// definition, and the request that stopped half-way goes no further.
+	DecidedAdopt Decision = "adopt"
 )
 
 // Act is something that is done on a router besides the plan's rows: it follows

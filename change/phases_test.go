@@ -99,6 +99,35 @@ func TestRequest_Phases(t *testing.T) {
 	}
 }
 
+// Ensure what was adopted ends a request that needs attention, as overtaken, with
+// its secrets and its requester told; and that it is nothing to go on towards.
+func TestRequest_Adopted(t *testing.T) {
+	r := phasedRequest(t, change.Applying)
+	if _, err := r.Adopted(start, anna, 43); err == nil {
+		t.Error("adopted what is under way")
+	}
+	m, err := r.Attend(start, change.T("odd"))
+	stuck := must(t, m, err)
+	if _, err := stuck.Resume(start, change.DecidedAdopt, anna); !errors.Is(err, change.ErrDecided) {
+		t.Errorf("resumed towards what is there: got %v", err)
+	}
+	if _, err := change.PlanResume(stuck, change.DecidedAdopt); !errors.Is(err, change.ErrDecided) {
+		t.Errorf("planned towards what is there: got %v", err)
+	}
+	m, err = stuck.Adopted(start, anna, 43)
+	got := must(t, m, err)
+	e := m.Events[0]
+	if got.State != change.Stale || got.Outcome.ID != "apply.adopted" || got.Ended.IsZero() {
+		t.Errorf("got %s, %v", got.State, got.Outcome)
+	}
+	if e.Kind != change.EventAdopted || e.Actor != "anna" || e.Facts["adopted-by"] != "43" || !slices.Contains(m.Destroy, "psk-1") || len(m.Notices) != 2 {
+		t.Errorf("got %+v, destroyed %v, notices %v", e, m.Destroy, m.Notices)
+	}
+	if _, err := got.Adopted(start, anna, 43); err == nil {
+		t.Error("adopted twice")
+	}
+}
+
 // Ensure people's decision takes up what needs attention, the bot's own turned
 // round when they want it.
 func TestRequest_Resume(t *testing.T) {

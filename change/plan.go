@@ -56,9 +56,10 @@ type Step struct {
 // Plan is the exact content of a change: what an approver approves and what is
 // applied, byte for byte. It is computed, never edited.
 //
-// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel, Reveal and HandOut decide what
-// is applied. Blast and Warnings are for the reader; they are part of the digest, so that nobody
-// approves a plan with a warning missing, and they never influence apply.
+// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel, Reveal and HandOut
+// decide what is applied. Blast and Warnings are for the reader; they are part of
+// the digest, so that nobody approves a plan with a warning missing, and they never
+// influence apply.
 type Plan struct {
 	Intent     Intent        `json:"intent"`
 	Definition DefinitionRef `json:"definition"` // what it was computed from; version 0: nothing yet

@@ -2,6 +2,7 @@ package change
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -13,7 +14,7 @@ func PlanResume(r Request, towards Decision) (Plan, error) {
 	if err := r.phased(NeedsAttention); err != nil {
 		return Plan{}, err
 	}
-	if towards == Undecided {
+	if towards != DecidedCommit && towards != DecidedRevert {
 		return Plan{}, ErrDecided
 	}
 	intent := Intent{
@@ -46,10 +47,24 @@ func (r Request) Resume(now time.Time, d Decision, by Actor) (Move, error) {
 	if err := r.phased(NeedsAttention); err != nil {
 		return Move{}, err
 	}
-	if d == Undecided {
+	if d != DecidedCommit && d != DecidedRevert {
 		return Move{}, ErrDecided
 	}
 	m := r.decide(now, d, EventResumed, by, r.Outcome, nil)
 	m.Request.Resumed = by.Person.ID
+	return m, nil
+}
+
+// Adopted ends a change in phases that needs attention: what its routers hold has
+// become the definition by the request other, which was approved, so that it is
+// overtaken. Its secrets are on the routers, or nowhere needed any more.
+func (r Request) Adopted(now time.Time, by Actor, other int64) (Move, error) {
+	if err := r.phased(NeedsAttention); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Stale, EventAdopted, by, func(n *Request) { n.Outcome = T("apply.adopted", "other", other) })
+	m.Events[0].Facts["adopted-by"] = strconv.FormatInt(other, 10)
+	m.Destroy = r.Plan.SecretRefs()
+	m.Notices = append(m.Notices, r.outcome())
 	return m, nil
 }

@@ -9,8 +9,10 @@ import (
 )
 
 // The phases of a change to a tunnel, in order. Steps are written in the phase
-// that they name; arming, proving and reverting follow from the plan.
+// that they name; arming, proving and reverting follow from the plan. A plan that
+// adopts what the routers hold begins by disarming and has nothing to cut over.
 const (
+	PhaseDisarm  = "disarm"   // the guards of a change that stopped half-way removed
 	PhaseStage   = "stage"    // new rows beside the old ones, without effect
 	PhaseArm     = "arm"      // a guard on each router, which restores the old rows
 	PhaseCutOver = "cut over" // one script on each router
@@ -53,6 +55,8 @@ type TunnelEnd struct {
 	Probes    []Probe     `json:"probes,omitempty"`
 	// InBand tells that the bot reaches this router through the tunnel.
 	InBand bool `json:"inBand,omitempty"`
+	// Peer names the row that carries the tunnel, in a plan that leaves it as it is.
+	Peer string `json:"peer,omitempty"`
 }
 
 // Selectors are what one policy carries.

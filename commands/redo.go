@@ -82,7 +82,7 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel); err != nil {
+	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.TunnelMenus()); err != nil {
 		return change.Plan{}, nil, err
 	}
 	var sealed []secret.Sealed
@@ -133,12 +133,12 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 	return in, nil
 }
 
-// bothEnds reads both routers of t at once.
-func (s *Service) bothEnds(ctx context.Context, t vpn.Tunnel) (snapshots [2]change.Snapshot, err error) {
+// bothEnds reads menus of both routers of t at once.
+func (s *Service) bothEnds(ctx context.Context, t vpn.Tunnel, menus []string) (snapshots [2]change.Snapshot, err error) {
 	var errs [2]error
 	var wg sync.WaitGroup
 	for i, end := range t.Ends {
-		wg.Go(func() { snapshots[i], errs[i] = s.snapshot(ctx, end.Router, vpn.TunnelMenus()...) })
+		wg.Go(func() { snapshots[i], errs[i] = s.snapshot(ctx, end.Router, menus...) })
 	}
 	wg.Wait()
 	for _, err := range errs {

@@ -5,10 +5,11 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
+	"vpnbot/vpn"
 )
 
-// resolve ends what needs attention: release unlocks it at once, keep and restore
-// are plans that another person approves.
+// resolve ends what needs attention: release unlocks it at once, keep, restore and
+// adopt are plans that another person approves.
 func (s *Service) resolve(ctx context.Context, c *call) (Reply, error) {
 	how := c.Args["how"]
 	if how == resolveRelease && !c.Actor.Person.May(change.Approver, "") {
@@ -28,10 +29,10 @@ func (s *Service) resolve(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, bad("resolve.row")
 	}
 	intent := r.Plan.Intent
-	intent.Verb, intent.Resume, intent.Reason = c.Verb, r.Number, c.Args["reason"]
-	if intent.Towards = change.DecidedCommit; how == resolveRestore {
-		intent.Towards = change.DecidedRevert
-	}
+	intent.Verb, intent.Tunnel, intent.Resume, intent.Reason = c.Verb, r.Plan.Tunnel.Name, r.Number, c.Args["reason"]
+	intent.Towards = map[string]change.Decision{
+		resolveKeep: change.DecidedCommit, resolveRestore: change.DecidedRevert, resolveAdopt: change.DecidedAdopt,
+	}[how]
 	return s.propose(ctx, c, intent, c.Args["yes"] != "")
 }
 
@@ -41,6 +42,10 @@ func (s *Service) planResume(ctx context.Context, intent change.Intent) (change.
 	r, err := s.o.Ledger.RequestByNumber(ctx, intent.Resume)
 	if err != nil {
 		return change.Plan{}, nil, err
+	}
+	if intent.Towards == change.DecidedAdopt {
+		plan, err := s.planAdopt(ctx, intent, r)
+		return plan, nil, err
 	}
 	plan, err := change.PlanResume(r, intent.Towards)
 	if err != nil {
@@ -58,6 +63,31 @@ func (s *Service) planResume(ctx context.Context, intent change.Intent) (change.
 		plan.Warnings = append(plan.Warnings, r.Outcome)
 	}
 	return plan, nil, nil
+}
+
+// planAdopt reads both routers and computes the plan that makes what they hold the
+// definition.
+func (s *Service) planAdopt(ctx context.Context, intent change.Intent, r change.Request) (change.Plan, error) {
+	if r.State != change.NeedsAttention {
+		return change.Plan{}, &change.StateError{Have: r.State, Want: change.NeedsAttention}
+	}
+	in, err := s.tunnelChange(ctx, intent)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	in.Unchecked = false
+	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.AdoptMenus()); err != nil {
+		return change.Plan{}, err
+	}
+	plan, err := vpn.PlanAdopt(in, r)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	plan.Blast = append(plan.Blast, change.T("resolve.reason", "reason", intent.Reason))
+	if !r.Outcome.IsZero() {
+		plan.Warnings = append(plan.Warnings, change.T("resolve.stopped", "other", r.Number, "why", r.Outcome))
+	}
+	return plan, nil
 }
 
 // release unlocks what a needs-attention request locks.

@@ -35,19 +35,30 @@ func procedure(r change.Request) []Part {
 	}
 	routers := value(t.Ends[0].Router + ", " + t.Ends[1].Router)
 	var facts []Labelled
-	if len(r.Plan.Steps) > 0 {
+	if len(r.Plan.Steps) > 0 && !adopts(r) {
 		guard := change.T("tunnel.guard", "routers", routers, "interval", t.Guard)
 		if r.Number > 0 {
 			guard = change.T("tunnel.guard.named", "routers", routers, "interval", t.Guard, "name", change.GuardName(r.Number))
 		}
 		facts = append(facts, Labelled{change.T("phases." + change.PhaseArm), guard})
 	}
-	facts = append(facts, Labelled{change.T("phases." + change.PhaseProve), change.T("tunnel.proof", "patience", t.Patience)})
+	facts = append(facts, Labelled{change.T("phases." + change.PhaseProve), proof(r)})
 	if probes := probesOf(t); len(probes) > 0 {
 		facts = append(facts, Labelled{change.T("tunnel.probes"), value(strings.Join(probes, ", "))})
 	}
 	return []Part{{Facts: facts}}
 }
+
+// proof says what has to be seen before a change in phases counts.
+func proof(r change.Request) change.Text {
+	if adopts(r) {
+		return change.T("tunnel.proof.kept", "patience", r.Plan.Tunnel.Patience)
+	}
+	return change.T("tunnel.proof", "patience", r.Plan.Tunnel.Patience)
+}
+
+// adopts tells whether a request makes what the routers hold the definition.
+func adopts(r change.Request) bool { return r.Plan.Intent.Towards == change.DecidedAdopt }
 
 func probesOf(t *change.TunnelPlan) []string {
 	var list []string
@@ -93,7 +104,7 @@ type way struct {
 func (w way) list() []string {
 	list := w.forward()
 	switch {
-	case w.back() && len(w.r.Plan.Steps) == 0:
+	case w.back() && (len(w.r.Plan.Steps) == 0 || adopts(w.r)):
 		return list[:len(list)-1] // there is nothing to put back
 	case w.back():
 		list[len(list)-1] = change.PhaseRevert
@@ -102,6 +113,9 @@ func (w way) list() []string {
 }
 
 func (w way) forward() []string {
+	if adopts(w.r) {
+		return []string{change.PhaseDisarm, change.PhaseProve, change.PhaseCommit}
+	}
 	if len(w.r.Plan.Steps) == 0 {
 		return []string{change.PhaseStage, change.PhaseProve, change.PhaseCommit}
 	}
@@ -172,10 +186,13 @@ func ending(r change.Request) []Part {
 	bare := len(r.Plan.Steps) == 0
 	switch r.State {
 	case change.Applying:
-		if r.Decided == change.DecidedRevert && !r.Cause.IsZero() && !bare {
+		if r.Decided == change.DecidedRevert && !r.Cause.IsZero() && !bare && !adopts(r) {
 			return []Part{Say(Warning, change.T("tunnel.going_back", "why", r.Cause))}
 		}
 	case change.Committed:
+		if adopts(r) {
+			return []Part{Say(Good, change.T("tunnel.adopted", "tunnel", name, "other", r.Plan.Intent.Resume)), Say(Hint, change.T("tunnel.committed.hint", "tunnel", name))}
+		}
 		said := change.T("tunnel.committed", "tunnel", name)
 		if bare {
 			said = change.T("tunnel.rekeyed", "tunnel", name)
@@ -186,7 +203,10 @@ func ending(r change.Request) []Part {
 			return nil // nothing was written
 		}
 		said := change.T("tunnel.reverted", "tunnel", name)
-		if bare {
+		switch {
+		case adopts(r):
+			said = change.T("tunnel.not_adopted", "tunnel", name, "other", r.Plan.Intent.Resume)
+		case bare:
 			said = change.T("tunnel.not_rekeyed", "tunnel", name)
 		}
 		return []Part{Say("", said), Say(Hint, change.T("tunnel.reverted.hint", "tunnel", name))}

@@ -179,6 +179,7 @@ func since(v string, now time.Time, loc *time.Location) time.Time {
 const (
 	resolveKeep    = "keep"
 	resolveRestore = "restore"
+	resolveAdopt   = "adopt"
 	resolveRelease = "release"
 )
 
@@ -188,11 +189,13 @@ func readResolution(v string) (string, *ParseError) {
 		return resolveKeep, nil
 	case resolveRestore, "還原", "恢復":
 		return resolveRestore, nil
+	case resolveAdopt, "採用", "採納":
+		return resolveAdopt, nil
 	case resolveRelease, "解除", "解除鎖定":
 		return resolveRelease, nil
 	}
 	problem := bad("parse.resolution")
-	if near := vpn.Nearest(v, []string{resolveKeep, resolveRestore, resolveRelease}); near != "" {
+	if near := vpn.Nearest(v, []string{resolveKeep, resolveRestore, resolveAdopt, resolveRelease}); near != "" {
 		problem.Hint = change.T("parse.nearest", "near", "/vpn resolve N "+near)
 	}
 	return "", problem

@@ -49,7 +49,7 @@ const (
 	EventValue               // an event kind or the first part of one
 	VerbValue                // a verb of the table
 	LanguageValue
-	ResolutionValue // keep, restore or release
+	ResolutionValue // keep, restore, adopt or release
 	SwitchValue     // a flag without a value
 	TopicValue      // topics of a router's log: ipsec,l2tp
 	PlaceValue      // a site's or a tunnel's name
@@ -118,7 +118,7 @@ func Verbs() []Verb {
 		{
 			Name: "resolve", Also: []string{"處理"}, Need: change.Operator, Changing: true,
 			Slots: []Slot{
-				number, {Name: "how", Kind: ResolutionValue, Shown: "keep|restore|release"}, {Name: "reason", Kind: TextValue, Shown: "REASON"},
+				number, {Name: "how", Kind: ResolutionValue, Shown: "keep|restore|adopt|release"}, {Name: "reason", Kind: TextValue, Shown: "REASON"},
 			},
 			Flags: []Slot{yes}, run: (*Service).resolve,
 		},

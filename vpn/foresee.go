@@ -14,13 +14,13 @@ import (
 func (t *works) foresee() ([]change.Text, error) {
 	var notes []change.Text
 	p := t.predict(false)
-	if t.kind != rekey {
+	if t.kind == redo || t.kind == rotate {
 		if p.Verdict == schema.Disagree {
 			notes = append(notes, change.T("plan.warn.broken_now", t.disagreement(p)...))
 		}
 		p = t.predict(true)
 	}
-	if t.kind == rekey && t.Tunnel.PSKMark == "" {
+	if (t.kind == rekey || t.kind == adopt) && t.Tunnel.PSKMark == "" {
 		notes = append(notes, change.T("plan.warn.key_unknown"))
 	}
 	switch {
@@ -50,6 +50,9 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 	// The key that is there is taken to be one: whether it is, nobody can know who
 	// did not write it.
 	peer, key := e.peer["name"], "as it is"
+	if i := slices.Index(t.ends[:], e); t.keys[i] != "" && t.keys[1-i] != "" {
+		key = t.keys[i]
+	}
 	if planned {
 		for _, s := range e.steps {
 			if s.Phase == change.PhaseStage || s.Phase == change.PhaseCutOver {
@@ -112,6 +115,9 @@ func (t *works) disagreement(p ike.Prediction) []any {
 		return ReadableBytes(text)
 	}
 	from = max(from, 0)
+	if f.Attr == "secret" {
+		f.Initiator, f.Responder = t.keys[from], t.keys[1-from] // marks, as far as they are known
+	}
 	return []any{
 		"attribute", f.Attr, "why", change.T("plan.fault." + f.Code),
 		"caller", t.ends[from].Router, "says", said(f.Initiator), "other", t.ends[1-from].Router, "answers", said(f.Responder),

@@ -54,7 +54,7 @@ func (e *held) carrying() []schema.Row {
 
 // asEnd returns the end of a definition that this router holds.
 func (e *held) asEnd() (End, error) {
-	missing := func(what string) error { return refuse("tunnel_missing", "router", e.Router, "what", what) }
+	missing := func(what string) error { return refuse("held_missing", "router", e.Router, "what", what) }
 	end := e.End
 	switch {
 	case e.peer == nil:
@@ -93,7 +93,7 @@ func (t *works) pairs(held Tunnel) error {
 				if !slices.ContainsFunc(e.carrying(), func(r schema.Row) bool {
 					return hostOrPrefix(r["src-address"]).Masked() == source && hostOrPrefix(r["dst-address"]).Masked() == destination
 				}) {
-					return refuse("tunnel_missing", "router", e.Router, "what", "policy "+source.String()+" - "+destination.String())
+					return refuse("held_missing", "router", e.Router, "what", "policy "+source.String()+" - "+destination.String())
 				}
 			}
 		}
@@ -117,7 +117,7 @@ func (t *works) bothOf(path string, names [2]string, attrs ...string) (map[strin
 	for i, e := range t.ends {
 		found := e.rows(path, schema.Row{"name": names[i]})
 		if len(found) == 0 {
-			return nil, refuse("tunnel_missing", "router", e.Router, "what", path[strings.LastIndexByte(path, '/')+1:]+" "+ReadableBytes(names[i]))
+			return nil, refuse("held_missing", "router", e.Router, "what", path[strings.LastIndexByte(path, '/')+1:]+" "+ReadableBytes(names[i]))
 		}
 		rows[i] = found[0]
 	}

@@ -61,14 +61,14 @@ func TestHeldTunnel_Refused(t *testing.T) {
 		{"tunnel_differs", func(in vpn.TunnelChange) { update(in, 1, profileMenu, "name", "to-hq", "dh-group", "modp2048") }},
 		{"tunnel_differs", func(in vpn.TunnelChange) { update(in, 1, peerMenu, "name", "to-hq", "exchange-mode", "ike2") }},
 		{"tunnel_differs", func(in vpn.TunnelChange) { update(in, 1, proposalMenu, "name", "to-hq", "lifetime", "1h") }},
-		{"tunnel_missing", func(in vpn.TunnelChange) {
+		{"held_missing", func(in vpn.TunnelChange) {
 			drop(in, 1, profileMenu, func(r schema.Row) bool { return r["name"] == "to-hq" })
 		}},
-		{"tunnel_missing", func(in vpn.TunnelChange) {
+		{"held_missing", func(in vpn.TunnelChange) {
 			drop(in, 1, peerMenu, func(r schema.Row) bool { return r["name"] == "to-hq" })
 		}},
-		{"tunnel_missing", func(in vpn.TunnelChange) { update(in, 1, policyMenu, "peer", "to-hq", "disabled", "true") }},
-		{"tunnel_missing", func(in vpn.TunnelChange) {
+		{"held_missing", func(in vpn.TunnelChange) { update(in, 1, policyMenu, "peer", "to-hq", "disabled", "true") }},
+		{"held_missing", func(in vpn.TunnelChange) {
 			more := find(in, 0, policyMenu, "peer", "to-fengshan")[0].Clone()
 			more["src-address"] = "192.168.79.0/24"
 			insert(in, 0, policyMenu, 2, more)

@@ -139,6 +139,7 @@ const (
 	rotate
 	rekey
 	set
+	adopt // what is there becomes the definition
 )
 
 // rebuilds tells whether the plan makes the tunnel anew from its definition.
@@ -151,6 +152,9 @@ type works struct {
 	ends [2]*held
 	// name is that of every new row, on both routers.
 	name string
+	// keys are the marks of the keys that both ends have now, as far as an adoption
+	// knows them.
+	keys [2]string
 }
 
 // freeName returns the first name of a generation that no row bears on either
@@ -189,8 +193,11 @@ func (t *works) finish() (change.Plan, error) {
 		Intent: t.Intent, Definition: t.Definition, Routers: []string{ends[0].Router, ends[1].Router},
 		Seen: t.seen(ends), Tunnel: t.tunnelPlan(ends),
 	}
+	if t.kind == adopt {
+		plan.Seen = t.touched(plan.Seen)
+	}
 	plan.State = change.StateDigest(plan.Seen)
-	for _, phase := range []string{change.PhaseStage, change.PhaseCutOver, change.PhaseCommit} {
+	for _, phase := range []string{change.PhaseDisarm, change.PhaseStage, change.PhaseCutOver, change.PhaseCommit} {
 		for _, e := range ends {
 			for _, s := range e.steps {
 				if s.Phase == phase {

@@ -99,7 +99,7 @@ func TestPlanRedo_Refused(t *testing.T) {
 func saysAll(t *testing.T, lang string, text change.Text) {
 	t.Helper()
 	words := map[string]any{}
-	for _, area := range []string{"redo", "plan"} {
+	for _, area := range []string{"redo", "plan", "adopt", "definition"} {
 		b, err := os.ReadFile(filepath.Join("..", "commands", "text", "locale", area+"."+lang+".json"))
 		if err != nil {
 			t.Fatal(err)

@@ -29,6 +29,16 @@ func (t *works) seen(ends [2]*held) []change.Observation {
 	return seen
 }
 
+// touched adds the rows that the steps of both ends remove.
+func (t *works) touched(seen []change.Observation) []change.Observation {
+	for _, e := range t.ends {
+		for _, s := range e.steps {
+			seen = append(seen, e.snap.Observe(change.Query{Menu: s.Menu, Where: s.Match}))
+		}
+	}
+	return seen
+}
+
 // queries names what this end's steps rest on: the tunnel's rows, whoever else
 // refers to them, that nothing bears the new names, and what may translate.
 func (e *held) queries(t *works) []change.Query {

@@ -36,6 +36,8 @@ func (t *works) summary() change.Text {
 		return change.T("plan.rekey.summary", facts...)
 	case set:
 		return change.T("plan.set.summary", append(facts, "changed", headline(t.was.Differences(t.Tunnel)))...)
+	case adopt:
+		return change.T("plan.adopt.summary", facts...)
 	}
 	return change.T("plan.redo.summary", facts...)
 }
@@ -70,20 +72,40 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	if t.sealed() {
 		list = append(list, change.T("plan.tunnel.sealed"))
 	}
+	if t.kind == adopt {
+		return append(append(list, t.adopted(plan)...), t.beside()...)
+	}
 	for _, router := range plan.Routers {
-		var count [3]int
-		for _, s := range plan.Steps {
-			if s.Router == router {
-				count[map[string]int{change.PhaseStage: 0, change.PhaseCutOver: 1, change.PhaseCommit: 2}[s.Phase]]++
-			}
-		}
-		if count != [3]int{} {
-			list = append(list, change.T("plan.tunnel.rows", "router", router, "added", count[0], "changed", count[1], "removed", count[2]))
+		added, changed, removed := len(plan.In(change.PhaseStage, router)), len(plan.In(change.PhaseCutOver, router)), len(plan.In(change.PhaseCommit, router))
+		if added+changed+removed > 0 {
+			list = append(list, change.T("plan.tunnel.rows", "router", router, "added", added, "changed", changed, "removed", removed))
 		}
 	}
 	if t.kind != rekey {
 		list = append(list, change.T("plan.tunnel.failure", "patience", plan.Tunnel.Patience, "guard", plan.Tunnel.Guard))
 	}
+	return append(list, t.beside()...)
+}
+
+// adopted says which rows become the definition, and what goes.
+func (t *works) adopted(plan change.Plan) []change.Text {
+	var list []change.Text
+	mark := Difference{Key: "psk-mark", Was: t.was.PSKMark, Is: t.Tunnel.PSKMark}
+	switch {
+	case mark.Was != mark.Is:
+		list = append(list, mark.text())
+	case len(t.was.Differences(t.Tunnel)) == 0:
+		list = append(list, change.T("plan.adopt.same", "tunnel", t.Tunnel.Name))
+	}
+	for _, e := range t.ends {
+		list = append(list, change.T("plan.adopt.rows", "router", e.Router, "peer", ReadableBytes(e.peer["name"]),
+			"removed", len(plan.In(change.PhaseDisarm, e.Router))+len(plan.In(change.PhaseCommit, e.Router))))
+	}
+	return append(list, change.T("plan.adopt.failure", "patience", plan.Tunnel.Patience, "other", t.Intent.Resume))
+}
+
+// beside says who dials in from an address that the tunnel uses as well.
+func (t *works) beside() (list []change.Text) {
 	for _, e := range t.ends {
 		if n := e.dialled(); n > 0 {
 			list = append(list, change.T("plan.tunnel.dialled", "router", e.Router, "count", n, "address", e.remote.String()))
@@ -121,6 +143,11 @@ func (t *works) warnings(plan change.Plan) []change.Text {
 	list := t.weakened()
 	for _, e := range t.ends {
 		list = append(list, e.notes...)
+		if t.kind == adopt {
+			for _, b := range e.needed() {
+				list = append(list, change.T("plan.warn.bypass_missing", "router", e.Router, "source", b.Source.String(), "destination", b.Destination.String()))
+			}
+		}
 		for _, row := range e.extra {
 			pair := []any{"router", e.Router, "source", row["src-address"], "destination", row["dst-address"]}
 			if t.kind.rebuilds() {
