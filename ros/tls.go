@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 )
 
 // parsePin reads "sha256:HEX"; the digits may be upper case and separated by
@@ -76,14 +77,24 @@ func verify(chain []*x509.Certificate, pin []byte, ca *x509.CertPool, name strin
 }
 
 // handshake makes a TLS connection over raw and returns it with the router's
-// certificate.
+// certificate. One that is not the expected one ends it at once: no farewell is
+// sent that such a peer could hold up.
 func handshake(ctx context.Context, raw net.Conn, config *tls.Config) (*tls.Conn, *x509.Certificate, error) {
+	config = config.Clone()
+	var verdict error
+	expected := config.VerifyConnection
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if verdict = expected(state); verdict != nil {
+			_ = raw.SetDeadline(time.Unix(1, 0))
+		}
+		return verdict
+	}
 	conn := tls.Client(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		const noCertificate = tls.AlertError(40) // handshake_failure
 		switch {
-		case errors.Is(err, ErrCertificate):
-			return nil, nil, err
+		case verdict != nil:
+			return nil, nil, verdict
 		case ctx.Err() != nil:
 			return nil, nil, stopped(ctx)
 		case errors.Is(err, noCertificate):

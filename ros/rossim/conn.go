@@ -80,9 +80,7 @@ func (c *conn) close() {
 func (c *conn) run() {
 	defer c.r.wg.Done()
 	if !c.hang() || !c.strike(c.r.due(occasion{class: Connections}, false), Before, call{}) {
-		if c.mute.Load() {
-			c.deafen()
-		}
+		c.deafen()
 		c.end()
 		return
 	}
@@ -104,7 +102,6 @@ func (c *conn) read() {
 			lim = memberLimits
 		}
 		in, err := readSentence(br, lim)
-		c.greeted.Store(true)
 		if err == nil && len(from.head) == 0 && !c.inside(in.words0()) {
 			err = errStruck
 		}
@@ -194,8 +191,13 @@ func (c *conn) obey(j job) bool {
 	}
 	goesOn := c.strike(hits, Before, k)
 	c.release()
+	select {
+	case <-c.done: // somebody has ended the session meanwhile
+		return false
+	default:
+	}
 	if !goesOn {
-		return true // a connection that was closed ends the loop by itself
+		return true
 	}
 	c.hits.Store(&strikes{hits, k})
 	return c.handle(j.in)
@@ -276,13 +278,13 @@ func (c *conn) send(sentences ...[]string) {
 		return
 	}
 	var err error
-	buf, hits := sentenceBytes(sentences...), c.hits.Swap(nil)
+	hits := c.hits.Swap(nil)
 	switch {
-	case c.mute.Load():
+	case c.mute.Load() || len(sentences) == 0:
 	case hits != nil && len(hits.all) > 0:
-		err = c.answer(buf, hits.all, hits.call)
+		err = c.answer(sentences, hits.all, hits.call)
 	default:
-		_, err = c.nc.Write(buf)
+		_, err = c.nc.Write(sentenceBytes(sentences...))
 	}
 	c.release()
 	if err != nil {

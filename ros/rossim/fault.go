@@ -18,7 +18,7 @@ const (
 	Inside    When = "inside"    // its first word has arrived, the rest has not
 	Before    When = "before"    // it has arrived, nothing is changed
 	After     When = "after"     // executed, the client not yet told
-	Answering When = "answering" // half of the answer's bytes are sent
+	Answering When = "answering" // of the answer's last sentence the first word is sent
 	Answered  When = "answered"  // the whole answer is sent
 )
 

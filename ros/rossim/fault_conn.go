@@ -58,6 +58,7 @@ func (c *conn) suffer(s Strike, k call) bool {
 	case FaultTrap:
 		c.blurt(s, sentenceBytes(k.trap(&trap{category: catGeneral, message: or(s.Text, trapText)}), k.reply("!done")))
 	case FaultFatal:
+		c.mute.Store(true)
 		c.blurt(s, sentenceBytes([]string{"!fatal", or(s.Text, fatalText)}))
 	case FaultGarbage:
 		c.mute.Store(true)
@@ -106,8 +107,8 @@ func (c *conn) raw() net.Conn {
 	return c.nc
 }
 
-// blurt writes what a fault says: below TLS as long as no sentence has come, and
-// beside the reading of what the client is still sending. A connection has ended
+// blurt writes what a fault says: below TLS as long as nothing has come, and
+// beside the reading where the client is still sending. A connection has ended
 // with a fatal word.
 func (c *conn) blurt(s Strike, buf []byte) {
 	to := c.nc
@@ -123,7 +124,7 @@ func (c *conn) blurt(s Strike, buf []byte) {
 			c.close()
 		}
 	}
-	if s.At == Inside {
+	if s.At == Inside || s.At == Answered || s.Class == Connections {
 		c.r.wg.Go(say)
 		return
 	}
@@ -139,18 +140,25 @@ func (c *conn) deafen() {
 	_, _ = io.Copy(io.Discard, to) // until the client or the router gives up
 }
 
-// answer writes buf, the answer to a command, between the faults that strike it.
-// The caller holds the right to write.
-func (c *conn) answer(buf []byte, hits []Strike, k call) error {
+// answer writes the answer to a command between the faults that strike it. The
+// caller holds the right to write.
+func (c *conn) answer(sentences [][]string, hits []Strike, k call) error {
 	if !c.strike(hits, After, k) {
 		return nil
 	}
+	buf := sentenceBytes(sentences...)
 	if len(moment(hits, Answering)) > 0 {
-		half := len(buf) / 2
-		if err := c.deliver(buf[:half], hits); err != nil || !c.strike(hits, Answering, k) {
+		last := len(sentences) - 1
+		word := appendLength(nil, uint32(len(sentences[last][0])))
+		cut := len(sentenceBytes(sentences[:last]...)) + len(word) + len(sentences[last][0])
+		if err := c.deliver(buf[:cut], hits); err != nil || !c.strike(hits, Answering, k) {
 			return err
 		}
-		buf = buf[half:]
+		buf = buf[cut:]
+	}
+	if ends := moment(hits, Answered); has(ends, FaultDrop) || has(ends, FaultReboot) {
+		// What the client sends behind the answer must not be taken in any more.
+		_ = c.raw().SetReadDeadline(time.Unix(1, 0))
 	}
 	if err := c.deliver(buf, hits); err != nil {
 		return err

@@ -36,6 +36,7 @@ func (t *tap) Read(p []byte) (int, error) {
 		return t.c.nc.Read(p)
 	}
 	n, err := t.c.nc.Read(p[:1])
+	t.c.greeted.Store(true)
 	t.head = append(t.head, p[:n]...)
 	if len(t.head) == 1 && t.head[0] == 0 {
 		t.head = t.head[:0] // a sentence without words is none

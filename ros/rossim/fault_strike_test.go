@@ -44,7 +44,7 @@ func suffer(t *testing.T, r *Router, s Strike) suffered {
 // Ensure every fault does at every moment of a write what it says: what the
 // client gets to see, and what is written. The table is the meaning of the words.
 func TestStrike(t *testing.T) {
-	const done, half, rest = "\x05!done\x07=ret=*1\x00", "\x05!done\x07", "=ret=*1\x00"
+	const done, half, drips = "\x05!done\x07=ret=*1\x00", "\x05!done", "\x05!done\x07=r"
 	const fatal, trap = "\x06!fatal\x08long ago\x00", "\x05!trap\x0b=category=4\x10=message=not now\x00\x05!done\x00"
 	closed := func(got string, rows int) suffered { return suffered{true, got, true, rows} }
 	silent := func(got string, rows int) suffered { return suffered{true, got, false, rows} }
@@ -65,7 +65,7 @@ func TestStrike(t *testing.T) {
 		},
 		{FaultTrap, "not now", silent(trap, 0), silent(trap, 0), silent(trap, 1), silent(half+trap, 1), silent(done+trap, 1)},
 		{FaultHang, "", suffered{false, "", false, 0}, silent("", 0), silent("", 1), silent(half, 1), silent(done, 1)},
-		{FaultDrip, "", silent(half+rest[:2], 1), silent(half+rest[:2], 1), silent(half+rest[:2], 1), silent(half+rest[:2], 1), silent(half+rest[:2], 1)},
+		{FaultDrip, "", silent(drips, 1), silent(drips, 1), silent(drips, 1), silent(drips, 1), silent(drips, 1)},
 		{FaultInstant, "", silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1)},
 		{FaultCertificate, "", silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1)},
 		{FaultClock, "", silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1), silent(done, 1)},
