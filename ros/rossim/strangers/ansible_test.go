@@ -15,6 +15,12 @@ import (
 	"time"
 )
 
+// Where Debian's package has Ansible and the collection.
+const (
+	playbook   = "/usr/bin/ansible-playbook"
+	collection = "/usr/lib/python3/dist-packages/ansible_collections/community/routeros"
+)
+
 // recap is the line in which Ansible counts what its tasks did.
 var recap = regexp.MustCompile(`(?m)^localhost\s+: ok=([1-9]\d*)\s+changed=\d+\s+unreachable=0\s+failed=0\s+skipped=0\s+rescued=0\s+ignored=0`)
 
@@ -22,14 +28,16 @@ var recap = regexp.MustCompile(`(?m)^localhost\s+: ok=([1-9]\d*)\s+changed=\d+\s
 // when they are asked again, and are refused what RouterOS refuses.
 func TestAnsible(t *testing.T) {
 	needPython(t, "librouteros")
-	if _, err := exec.LookPath("ansible-playbook"); err != nil {
-		missing(t, "ansible-playbook")
+	for _, part := range []string{playbook, collection} {
+		if _, err := os.Stat(part); err != nil {
+			missing(t, part)
+		}
 	}
 	r := simulate(t, "7.17.2")
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ansible-playbook", "--connection", "local", "--inventory", "localhost,", "playbook.yml")
+	cmd := exec.CommandContext(ctx, playbook, "--connection", "local", "--inventory", "localhost,", "playbook.yml")
 	cmd.Dir = "testdata"
 	cmd.Env = append(r.environment(t),
 		"ROUTER_CERTIFICATE="+r.certificate(t, dir),

@@ -71,6 +71,7 @@ func simulate(t *testing.T, version string, args ...string) router {
 	if os.Getenv("VPNBOT_STRANGERS") == "off" {
 		t.Skip("VPNBOT_STRANGERS=off")
 	}
+	t.Parallel()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, append([]string{"sim", "--routers", "1", "--profile", version}, args...)...)
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
