@@ -164,6 +164,7 @@ type amendment struct {
 		Kinds           map[string]string
 		Rows            map[string]map[string]*string // by name
 		Gone            []string                      // rows by name
+		Unread          []string                      // what print does not show
 	}
 }
 
@@ -200,6 +201,7 @@ func rulesOf(v schema.Version) (map[string]rule, error) {
 			for i, row := range r.Rows {
 				r.Rows[i] = amend(row, m.Rows[row["name"]])
 			}
+			r.Unread = append(r.Unread, m.Unread...)
 			rules.Menus[path] = r
 		}
 	}

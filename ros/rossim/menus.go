@@ -41,6 +41,8 @@ type rule struct {
 	InUse     string       // what removal of a referenced row is told
 	Type      string       // interface type, in menus that are interfaces
 	FirstID   uint64
+	Unread    []string // attributes that the version does not show
+	NextID    bool     // rows tell the id of the one behind
 	Names     string   // what rows without a name are called, with a number behind
 	Protocols []string // "tcp=6"
 }
@@ -69,6 +71,9 @@ func newMenu(p *profile, path string, e *entry, r rule) *menu {
 	m.setCommands(e.Commands)
 	for _, name := range e.Read {
 		m.readable[name] = true
+	}
+	for _, name := range r.Unread {
+		delete(m.readable, name)
 	}
 	m.readable[".about"] = m.readable["about"] // a warning, which the API spells with a dot
 	for name, kind := range e.Write {

@@ -18,6 +18,16 @@ func (s *state) floor(rows []*record) int {
 	return 0
 }
 
+// nextID returns the id of the row behind rec. Behind the last one stands the
+// highest id.
+func (s *state) nextID(rec *record) string {
+	rows := s.tables[rec.home.path]
+	if i := slices.Index(rows, rec); i >= 0 && i+1 < len(rows) {
+		return rows[i+1].id
+	}
+	return "*FFFFFFFF"
+}
+
 // insert puts rec before the record called before, or last.
 func (s *state) insert(rec *record, before *record) {
 	s.number(rec)

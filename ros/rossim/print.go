@@ -66,7 +66,7 @@ func (q reading) wants(row schema.Row) bool {
 // known refuses to ask for what the menu lacks.
 func (q reading) known(m *menu) error {
 	for _, name := range q.props {
-		if name != schema.ID && !m.readable[name] {
+		if !strings.HasPrefix(name, ".") && !m.readable[name] {
 			return errUnknownParameter(name)
 		}
 	}

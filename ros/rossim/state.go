@@ -255,6 +255,9 @@ func (s *state) show(m *menu, rec *record) schema.Row {
 		row["type"] = rec.home.rule.Type
 	}
 	s.compute(m, rec, row)
+	if m.rule.NextID {
+		row[".nextid"] = s.nextID(rec)
+	}
 	for _, name := range m.rule.Hidden {
 		delete(row, name)
 	}
@@ -272,7 +275,9 @@ func (s *state) compute(m *menu, rec *record, row schema.Row) {
 	case "/log":
 		row["time"] = s.prof.logTime(row["time"], s.now())
 	case "/ip/pool":
-		s.countPool(rec, row)
+		if m.readable["total"] {
+			s.countPool(rec, row)
+		}
 	case schedulerMenu:
 		if p, ok := s.planned[rec.serial]; ok {
 			row["next-run"] = s.prof.dateTime(s.due(p).Add(s.skew))

@@ -52,6 +52,8 @@ func (s *state) derive(m *menu, vals schema.Row) {
 			vals["network"] = p.Masked().Addr().String()
 		}
 		vals["actual-interface"] = vals["interface"]
+	case m.path == "/ip/firewall/address-list" && vals["creation-time"] == "":
+		vals["creation-time"] = s.stamp()
 	case m.rule.Type != "" && vals["name"] == "":
 		vals["name"] = s.freeName("/interface", m.rule.Type)
 	case m.rule.Names != "" && vals["name"] == "":

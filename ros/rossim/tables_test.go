@@ -166,7 +166,7 @@ func TestDefaultRow_Renamed(t *testing.T) {
 	c.want("/ip/ipsec/policy/print =.proplist=proposal,group", "!re =proposal=weak =group=g0", "!re =proposal=weak", "!done")
 	c.want("/ip/ipsec/policy/add =template=yes", "!done =ret=*1000001")
 	c.want("/ip/ipsec/policy/print ?.id=*1000001",
-		"!re =.id=*1000001 =disabled=false =dst-address=0.0.0.0/0 =dynamic=false =group=g0 =proposal=weak =protocol=all =src-address=0.0.0.0/0 =template=true", "!done")
+		"!re =.id=*1000001 =disabled=false =dst-address=::/0 =dynamic=false =group=g0 =proposal=weak =protocol=all =src-address=::/0 =template=true", "!done")
 	c.want("/interface/l2tp-server/server/print =.proplist=default-profile", "!re =default-profile=crypt", "!done")
 	c.want("/interface/l2tp-server/server/set =default-profile=default =enabled=yes =use-ipsec=yes", "!done")
 	c.want("/interface/l2tp-server/server/set =!default-profile=", "!done")

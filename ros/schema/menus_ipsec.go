@@ -110,9 +110,9 @@ var ipsecMenus = []Menu{
 		Attrs: []Attr{
 			{Name: "peer", Kind: List},
 			{Name: "tunnel", Kind: Bool, Default: "false"},
-			{Name: "src-address", Kind: Prefix, Default: "0.0.0.0/0"},
+			{Name: "src-address", Kind: Prefix, Default: "::/0"},
 			{Name: "src-port", Kind: Text, Default: "any"},
-			{Name: "dst-address", Kind: Prefix, Default: "0.0.0.0/0"},
+			{Name: "dst-address", Kind: Prefix, Default: "::/0"},
 			{Name: "dst-port", Kind: Text, Default: "any"},
 			{Name: "protocol", Kind: Text, Default: "all"},
 			{Name: "action", Kind: Enum, Default: "encrypt", Values: []string{"discard", "encrypt", "none"}},
