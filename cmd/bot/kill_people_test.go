@@ -54,19 +54,6 @@ func newPeople(d *demo, account string, patience time.Duration) *people {
 	}
 }
 
-// newTunnelPeople are olive and ann at work on a change of the demo's tunnel
-// hq-fengshan, for which olive types a line.
-func newTunnelPeople(d *demo, line string, patience time.Duration) *people {
-	p := newPeople(d, "hq-fengshan", patience)
-	p.line, p.form, p.ends, p.past = line, "總公司↔鳳山", []string{"已確認生效", "已還原", "需人工處理"}, map[string]bool{}
-	for _, user := range []string{"U0OLIVE", "U0ANN"} {
-		for _, m := range d.slack.Messages(user, "C0VPNOPS") {
-			p.past[m.TS] = true
-		}
-	}
-	return p
-}
-
 // at returns the same people in another world: they remember what they saw.
 func (p *people) at(d *demo) *people {
 	n := *p

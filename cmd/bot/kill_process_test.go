@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -405,9 +406,10 @@ func TestKill_Process(t *testing.T) {
 	t.Logf("%d kills %v, %d accounts, %.1f s", kills, struck, len(h.all), time.Since(began).Seconds())
 }
 
-// Ensure a bot that is killed again and again while it changes a tunnel leaves the
-// tunnel up, on new rows at both ends or on old rows at both ends.
-func TestKill_TunnelProcess(t *testing.T) {
+// Ensure a bot that is killed again and again while it makes one change after the
+// other leaves the routers on new rows or on old rows, at both ends, and the tunnel
+// up.
+func TestKill_VerbProcess(t *testing.T) {
 	t.Parallel()
 	began, kills := time.Now(), 1
 	if killFull() {
@@ -415,10 +417,15 @@ func TestKill_TunnelProcess(t *testing.T) {
 	}
 	h := newChase(t, 10)
 	h.deep = 40
+	all := slices.DeleteFunc(stories(), func(c story) bool { return c.flagged || len(c.before) > 0 })
 	h.next = func(n int) *people {
-		return newTunnelPeople(h.demo, []string{"/vpn redo fengshan", "/vpn rotate psk fengshan", "/vpn rekey fengshan"}[n%3], 3*time.Second)
+		c := all[n%len(all)]
+		if n/len(all)%2 == 1 && c.again != "" {
+			c.line = c.again
+		}
+		return newStoryPeople(h.demo, c, 3*time.Second)
 	}
-	f := &fork{t: t, c: demoChange{name: "one change after the other"}, before: map[string]holdings{}}
+	f := &fork{t: t, c: story{name: "one change after the other", about: tunnelName, routers: []string{"gw-hq", "gw-fengshan"}}, before: map[string]holdings{}}
 	for _, o := range h.routers {
 		f.before[o.Router] = held(o.router)
 	}
@@ -428,5 +435,5 @@ func TestKill_TunnelProcess(t *testing.T) {
 	m := exhume(t, h.demo)
 	f.want = expectation(t, h.demo, m.ledger)
 	end := f.judge(h.demo, m, h.log.String(), func(format string, args ...any) { t.Errorf(format, args...) })
-	t.Logf("%d kills %v, %d changes of the tunnel, the last one %s, %.1f s", kills, struck, len(h.all), end, time.Since(began).Seconds())
+	t.Logf("%d kills %v, %d changes, the last one %s, %.1f s", kills, struck, len(h.all), end, time.Since(began).Seconds())
 }

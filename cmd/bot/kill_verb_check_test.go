@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,131 +14,8 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/ros/rossim"
-	"vpnbot/ros/schema"
+	"vpnbot/vpn"
 )
-
-// holdings are the rows that somebody configured on a router, by menu and in the
-// router's order, secrets included.
-type holdings map[string][]schema.Row
-
-// unsettled are menus whose rows come and go by themselves.
-func unsettled(menu string) bool {
-	return slices.Contains([]string{
-		"/interface", "/ip/firewall/connection", "/ip/ipsec/active-peers", "/ip/ipsec/installed-sa", "/ip/route", "/log", "/ppp/active",
-		"/system/clock", "/system/health", "/system/history", "/system/resource", "/user/active", "/tool/netwatch",
-	}, menu)
-}
-
-func held(r *rossim.Router) holdings {
-	all := holdings{}
-	for _, path := range schema.Paths() {
-		if unsettled(path) {
-			continue
-		}
-		menu, _ := schema.Lookup(path)
-		for _, row := range r.Rows(path) {
-			if row["dynamic"] == "true" {
-				continue
-			}
-			stable := menu.Stable(row)
-			for name := range stable {
-				if a, known := menu.Attr(name); known && a.ReadOnly {
-					delete(stable, name)
-				}
-			}
-			for _, name := range menu.Secrets() {
-				stable[name] = row[name]
-			}
-			for _, name := range []string{"last-logged-in", "used", "available", "flagged"} { // the last makes some changes fail
-				delete(stable, name)
-			}
-			all[path] = append(all[path], stable)
-		}
-	}
-	return all
-}
-
-// planned marks a row of which the plan names the values.
-const planned = "planned by"
-
-// after returns what a router holds when a plan was carried out. Rows of the plan
-// hold at least its values; all others hold what they held, byte for byte.
-func (h holdings) after(r change.Request, router string) holdings {
-	all := maps.Clone(h)
-	for _, s := range r.Plan.Steps {
-		if s.Router != router {
-			continue
-		}
-		rows := slices.Clone(all[s.Menu])
-		i := slices.IndexFunc(rows, s.Finds)
-		switch s.Action {
-		case schema.Add:
-			row := s.After.Clone()
-			row[planned] = fmt.Sprintf("#%d step %d", r.Number, s.ID)
-			if s.Place == change.TopPlace {
-				rows = slices.Insert(rows, 0, row)
-			} else {
-				rows = append(rows, row)
-			}
-		case schema.Remove:
-			rows = slices.Delete(rows, i, i+1)
-		default:
-			row := rows[i].Clone()
-			maps.Copy(row, s.After)
-			for name := range s.Before {
-				if _, kept := s.After[name]; !kept {
-					delete(row, name)
-				}
-			}
-			if on, off := s.Action == schema.Enable, s.Action == schema.Disable; on || off {
-				row["disabled"] = fmt.Sprint(off)
-			}
-			row[planned] = fmt.Sprintf("#%d step %d", r.Number, s.ID)
-			rows[i] = row
-		}
-		all[s.Menu] = rows
-	}
-	return all
-}
-
-// differs names what a router holds otherwise than wanted.
-func (h holdings) differs(got holdings) []string {
-	var list []string
-	for _, path := range schema.Paths() {
-		menu, _ := schema.Lookup(path)
-		want, have := h[path], got[path]
-		if len(want) != len(have) {
-			list = append(list, fmt.Sprintf("%s: %d rows, want %d: %v", path, len(have), len(want), namesOf(have)))
-			continue
-		}
-		for i, row := range want {
-			if row[planned] == "" {
-				if !maps.Equal(row, have[i]) {
-					list = append(list, fmt.Sprintf("%s: row %d is not as it was", path, i))
-				}
-				continue
-			}
-			for name, value := range row {
-				now := have[i][name]
-				if name == "comment" {
-					now, value = change.Unmarked(now), change.Unmarked(value)
-				}
-				if name != planned && !menu.Same(name, now, value) {
-					list = append(list, fmt.Sprintf("%s: %s of row %d, %s, is %q, want %q", path, name, i, row[planned], now, value))
-				}
-			}
-		}
-	}
-	return list
-}
-
-func namesOf(rows []schema.Row) []string {
-	var names []string
-	for _, row := range rows {
-		names = append(names, row["name"]+row["peer"])
-	}
-	return names
-}
 
 // grave checks what stands at a death: no router has been touched without an
 // earlier "applying" in the trail. It returns what was decided by then.
@@ -154,14 +32,20 @@ func (f *fork) grave() change.Decision {
 	for _, o := range w.routers {
 		touched = touched || len(f.before[o.Router].differs(held(o.router))) > 0
 	}
-	if n := m.count(change.EventApplying, 0); touched && n != 1 {
+	if n := m.count(change.EventApplying, 0) - int(f.past); touched && n != 1 {
 		f.t.Errorf("%s: %d requests began to be applied, want 1", f.r.where, n)
 	}
-	requests, err := m.ledger.Requests(m.ctx(), change.Filter{States: []change.State{change.Applying}})
-	if err != nil || len(requests) != 1 {
-		return change.Undecided
+	requests, err := m.ledger.Requests(m.ctx(), change.Filter{})
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	return requests[0].Decided
+	for _, r := range requests {
+		if r.Number > f.past && m.count(change.EventApplying, r.Number) > 0 {
+			f.plan = r.Plan
+			return r.Decided
+		}
+	}
+	return change.Undecided
 }
 
 // verdict ends a world in which the people are done, holds what is left to what
@@ -194,7 +78,7 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 	m.idle()
 	m.marks = m.posted()
 	m.notices()
-	end, rows := m.ended(f.before, problem)
+	end, rows := m.ended(f.past, f.before, problem)
 	for _, o := range d.routers {
 		for _, d := range rows[o.Router].differs(held(o.router)) {
 			problem("ended %s, %s: %s", end, o.Router, d)
@@ -203,18 +87,61 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 			problem("scripts run on %s: %d", o.Router, len(jobs))
 		}
 	}
-	if now := stand(d.internet, f.want); now.split() {
-		problem("ended %s, %v", end, now)
-	} else if now := afresh(f.t, f.want, d.internet)[0]; now.split() {
-		problem("ended %s, negotiated afresh: %v", end, now)
+	if want := expectation(f.t, d, m.ledger); want == nil && !gone(d.internet, f.want) {
+		problem("ended %s, something of the tunnel is left", end)
+	} else if want != nil && !up(d.internet, *want) {
+		problem("ended %s, the tunnel is not up", end)
+	} else if want != nil && !afresh(f.t, meeting{d.internet, *want})[0] {
+		problem("ended %s, the tunnel does not come up afresh", end)
+	}
+	f.defined(m, problem)
+	if f.c.holds != nil {
+		if why := f.c.holds(d, made(end)); why != "" {
+			problem("ended %s: %s", end, why)
+		}
 	}
 	f.search(d, m, log, problem)
 	return end
 }
 
+// made tells whether a change that ended so was made.
+func made(end change.State) bool {
+	return slices.Contains([]change.State{change.Committed, change.Applied, change.Unproven, change.Proven}, end)
+}
+
+// defined checks that what a plan defines holds exactly when the plan was carried
+// out.
+func (f *fork) defined(m *remains, problem func(string, ...any)) {
+	f.t.Helper()
+	requests, err := m.ledger.Requests(m.ctx(), change.Filter{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	requests = slices.DeleteFunc(requests, func(r change.Request) bool { return r.Number <= f.past || !made(r.State) })
+	if len(requests) == 0 && f.def != "" {
+		if def, err := m.ledger.Definition(m.ctx(), vpn.KindTunnel, tunnelName); err != nil || string(def.Body) != f.def {
+			problem("nothing was made, and the definition is another one, %v", err)
+		}
+	}
+	requests = slices.DeleteFunc(requests, func(r change.Request) bool { return r.Plan.Defines == nil && !r.Plan.Retires })
+	slices.SortFunc(requests, func(a, b change.Request) int { return a.Ended.Compare(b.Ended) })
+	if len(requests) == 0 {
+		return
+	}
+	r := requests[len(requests)-1]
+	ref := r.Plan.Definition
+	def, err := m.ledger.Definition(m.ctx(), ref.Kind, ref.Name)
+	switch {
+	case r.Plan.Retires && !errors.Is(err, change.ErrNotFound):
+		problem("%s: the definition is still there, %v", r.Title(), err)
+	case !r.Plan.Retires && (err != nil || def.Version <= ref.Version):
+		problem("%s: the definition has version %d, %v; want one after %d", r.Title(), def.Version, err, ref.Version)
+	}
+}
+
 // ended checks how every request ended, and returns the end of the one that was
 // applied last, with the rows that must stand then.
-func (m *remains) ended(before map[string]holdings, problem func(string, ...any)) (change.State, map[string]holdings) {
+func (m *remains) ended(past int64, before map[string]holdings, problem func(string, ...any)) (change.State, map[string]holdings) {
 	m.t.Helper()
 	requests, err := m.ledger.Requests(m.ctx(), change.Filter{})
 	if err != nil {
@@ -224,6 +151,9 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 	slices.SortFunc(requests, func(a, b change.Request) int { return a.Ended.Compare(b.Ended) })
 	var end change.State
 	for _, r := range requests {
+		if r.Number > 0 && r.Number <= past {
+			continue
+		}
 		begun := m.count(change.EventApplying, r.Number)
 		switch r.State {
 		case change.Committed:
@@ -235,10 +165,14 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 			end = r.State
 		case change.Draft, change.Discarded, change.Expired, change.Stale:
 			begun++ // none
-		case change.Applied: // it ended another one
-			if r.Plan.Intent.Resume == 0 {
-				problem("%s ended %q", r.Title(), r.State)
+		case change.Applied, change.Unproven, change.Proven:
+			if r.Plan.Intent.Resume != 0 { // it ended another one
+				break
 			}
+			for router, h := range rows {
+				rows[router] = h.after(r, router)
+			}
+			end = r.State
 		default:
 			problem("%s ended %q: %v", r.Title(), r.State, r.Outcome)
 			end = r.State
@@ -249,13 +183,17 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 		if begun != 1 {
 			problem("%s, %s: the trail tells %d times that it began", r.Title(), r.State, begun)
 		}
-		for kind, state := range map[change.EventKind]change.State{change.EventCommitted: change.Committed, change.EventReverted: change.Reverted} {
-			if got := m.count(kind, r.Number); got != btoi(r.State == state) {
+		applied := r.State == change.Applied || r.State == change.Unproven || r.State == change.Proven
+		for kind, is := range map[change.EventKind]bool{
+			change.EventCommitted: r.State == change.Committed, change.EventReverted: r.State == change.Reverted, change.EventApplied: applied,
+		} {
+			if got := m.count(kind, r.Number); got != btoi(is) {
 				problem("%s, %s: %d events %s", r.Title(), r.State, got, kind)
 			}
 		}
+		shown := applied && (r.Plan.Reveal != nil || len(r.Plan.HandOut) > 0) // until their owners have opened them
 		for _, ref := range r.Plan.SecretRefs() {
-			if _, err := m.ledger.Sealed(m.ctx(), ref); err == nil {
+			if _, err := m.ledger.Sealed(m.ctx(), ref); err == nil && !shown {
 				problem("%s, %s: the key is still kept", r.Title(), r.State)
 			}
 		}
@@ -263,12 +201,14 @@ func (m *remains) ended(before map[string]holdings, problem func(string, ...any)
 	return end, rows
 }
 
-// plant looks up the keys that the tunnel has, to search for them.
+// plant looks up the keys and passwords that routers have, to search for them.
 func (f *fork) plant(in *rossim.Internet) {
 	for _, router := range in.Routers() {
-		for _, row := range in.Router(router).Rows("/ip/ipsec/identity") {
-			if row["dynamic"] != "true" {
-				f.keys.plant("key of "+row["peer"]+" on "+router, row["secret"])
+		for menu, attr := range map[string]string{"/ip/ipsec/identity": "secret", "/ppp/secret": "password", "/interface/l2tp-server/server": "ipsec-secret"} {
+			for _, row := range in.Router(router).Rows(menu) {
+				if row["dynamic"] != "true" && row[attr] != "" {
+					f.keys.plant(attr+" of "+row["peer"]+row["name"], row[attr])
+				}
 			}
 		}
 	}
@@ -320,7 +260,7 @@ func (f *fork) search(d *demo, m *remains, log string, problem func(string, ...a
 		}
 	}
 	f.searchRouters(d.internet, problem)
-	if !bytes.Contains(places["messages"], []byte("hq-fengshan")) || !bytes.Contains(places["events"], []byte("gw-fengshan")) {
+	if !bytes.Contains(places["messages"], []byte(f.c.about)) || !bytes.Contains(places["events"], []byte("gw-")) {
 		problem("nothing was found to search")
 	}
 }

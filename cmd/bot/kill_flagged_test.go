@@ -15,15 +15,16 @@ import (
 // Ensure a bot that finds, after its death, that RouterOS has flagged a router in
 // the middle of its change asks for a person, once, touches nothing more, and is
 // led to the old rows at both ends by what people then decide.
-func TestKill_TunnelFlagged(t *testing.T) {
+func TestKill_Flagged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFork(t, nil, demoChanges()[0], 0)
+		f := newFork(t, nil, stories()[0], 0)
 		f.lay()
 		f.r.until = "after script: gw-fengshan /ip/ipsec/peer enable"
 		f.r.arm(true)
 		if where := f.play(); where != f.r.until {
 			t.Fatalf("the bot died %q", where)
 		}
+		f.grave()
 		w, died := f.twin(), f.r
 		if err := w.internet.Router("gw-fengshan").Force("/system/device-mode", "", schema.Row{"flagged": "true"}); err != nil {
 			t.Fatal(err)
@@ -37,9 +38,9 @@ func TestKill_TunnelFlagged(t *testing.T) {
 		if cards := f.p.cards(); !slices.Equal(cards, []string{"需人工處理"}) {
 			t.Errorf("the cards say %q", cards)
 		}
-		held := stand(w.internet, f.want)
+		held := f.stand(w.internet)
 		time.Sleep(absence)
-		if now := stand(w.internet, f.want); now != held || !now.split() {
+		if now := f.stand(w.internet); now != held || !now.split() {
 			t.Errorf("when a person was asked for: %v; later: %v", held, now)
 		}
 

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,49 +17,62 @@ import (
 	"vpnbot/vpn"
 )
 
-// standing is how the tunnel stands: on which rows each end is, and whether both
-// ends show it up.
+// standing is how the routers of a change stand: on which rows each is, and whether
+// the tunnel is as it must be then: up on both ends, or gone from both.
 type standing struct {
 	ends [2]string
-	up   bool
+	well bool
 }
 
-func (s standing) split() bool { return s.ends[0] != s.ends[1] || !s.up }
+func (s standing) split() bool {
+	return s.ends[1] != "" && s.ends[0] != s.ends[1] || s.ends[0] == "mixed" || !s.well
+}
 
+// String names the rows, and the routers where these differ.
 func (s standing) String() string {
-	up := "up"
-	if !s.up {
-		up = "not up"
+	what := s.ends[0] + " rows"
+	switch {
+	case s.ends[1] == "":
+	case s.ends[0] == s.ends[1]:
+		what += " at both ends"
+	default:
+		what = fmt.Sprintf("%s and %s rows", s.ends[0], s.ends[1])
 	}
-	if s.ends[0] == s.ends[1] {
-		return s.ends[0] + " rows at both ends, " + up
+	if !s.well {
+		return what + ", the tunnel is not as it must be"
 	}
-	return fmt.Sprintf("hq on %s rows, fengshan on %s rows, %s", s.ends[0], s.ends[1], up)
+	return what + ", tunnel well"
 }
 
-// stand looks at both ends.
-func stand(in *rossim.Internet, want vpn.Expected) standing {
-	s := standing{up: up(in, want)}
-	for i, x := range want.Ends {
-		s.ends[i] = footing(in.Router(x.Router), "to-"+want.Ends[1-i].Site)
+// stand looks at the routers of the change and at the tunnel.
+func (f *fork) stand(in *rossim.Internet) standing {
+	f.t.Helper()
+	var s standing
+	for i, router := range f.c.routers {
+		s.ends[i] = f.footing(router, held(in.Router(router)))
 	}
+	want := f.want
+	if s.ends[0] == "new" && s.ends[1] != "old" {
+		want = f.wanted()
+	}
+	s.well = want == nil && gone(in, f.want) || want != nil && up(in, *want)
 	return s
 }
 
-// footing tells on which rows a router is: "old" ones, of the peer of that name,
-// "new" ones, or on neither.
-func footing(r *rossim.Router, old string) string {
-	isNew := func(name string) bool { return strings.HasPrefix(name, "hq-fengshan-") }
-	on := map[bool]bool{} // whether a new peer, or the old one, is on
-	for _, row := range r.Rows("/ip/ipsec/peer") {
-		if row["disabled"] != "true" && (isNew(row["name"]) || row["name"] == old) {
-			on[isNew(row["name"])] = true
-		}
+// footing tells on which rows a router is: on the "old" ones or the "new" ones, as
+// far as they have an effect, or on neither.
+func (f *fork) footing(router string, now holdings) string {
+	was, will := f.before[router], f.before[router].after(change.Request{Plan: f.plan}, router)
+	if f.plan.Phased() {
+		was, will, now = was.working(), will.working(), now.working()
+	} else {
+		was, will, now = was.only(f.plan, router), will.only(f.plan, router), now.only(f.plan, router)
 	}
-	for _, row := range r.Rows("/ip/ipsec/policy") {
-		if its := isNew(row["peer"]); row["disabled"] != "true" && (its || row["peer"] == old) && on[its] && !on[!its] {
-			return map[bool]string{true: "new", false: "old"}[its]
-		}
+	switch {
+	case len(was.differs(now)) == 0:
+		return "old"
+	case len(will.differs(now)) == 0:
+		return "new"
 	}
 	return "mixed"
 }
@@ -217,22 +229,26 @@ type haunting struct{ luck, stood string }
 func (f *fork) layToRest(all []ghost, decided change.Decision, guarded string) (parted map[string]standing, stood []haunting) {
 	f.t.Helper()
 	parted = map[string]standing{}
-	var whole []*rossim.Internet
+	var whole []meeting
 	for _, g := range all {
-		s := stand(g.in, f.want)
-		if stood = append(stood, haunting{g.name, s.String()}); s.split() {
+		s := f.stand(g.in)
+		stood = append(stood, haunting{g.name, s.String()})
+		want := f.want
+		if s.ends[0] == "new" {
+			want = f.wanted()
+		}
+		switch {
+		case s.split():
 			parted[fmt.Sprintf("%s, %s, %s", cmp.Or(string(decided), "undecided"), guarded, g.name)] = s
-		} else {
-			whole = append(whole, g.in)
+		case want != nil:
+			whole = append(whole, meeting{g.in, *want})
 		}
 		f.plant(g.in)
 		f.searchRouters(g.in, func(format string, args ...any) { f.t.Errorf(g.name+": "+format, args...) })
 		f.untouched(g)
 	}
-	for _, s := range afresh(f.t, f.want, whole...) {
-		if s.split() {
-			f.t.Errorf("never back: negotiated afresh: %v", s)
-		}
+	if slices.Contains(afresh(f.t, whole...), false) {
+		f.t.Errorf("%s, never back: the tunnel does not come up afresh", f.r.where)
 	}
 	for _, g := range all {
 		if err := g.in.Close(); err != nil {
@@ -242,59 +258,12 @@ func (f *fork) layToRest(all []ghost, decided change.Decision, guarded string) (
 	return parted, stood
 }
 
-// afresh has both ends forget what they negotiated, in each of several worlds, and
-// returns how the tunnel stands when it is up again, or is not after two minutes:
-// what was agreed before a change says nothing about the rows after it.
-func afresh(t *testing.T, want vpn.Expected, all ...*rossim.Internet) []standing {
-	t.Helper()
-	for _, in := range all {
-		for _, x := range want.Ends {
-			for _, row := range in.Router(x.Router).Rows("/ip/ipsec/active-peers") {
-				if row["remote-address"] == x.Remote.String() {
-					_ = in.Router(x.Router).Remove("/ip/ipsec/active-peers", row[schema.ID]) // the other end may have been faster
-				}
-			}
-		}
-		if up(in, want) {
-			t.Error("a tunnel that was hung up is up: this tests nothing")
-		}
-	}
-	stood := make([]standing, len(all))
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
-		waiting := false
-		for i, in := range all {
-			stood[i] = stand(in, want)
-			waiting = waiting || stood[i].split()
-		}
-		if !waiting || time.Now().After(end) {
-			return stood
-		}
-	}
-}
-
-// untouched checks that no router lost or changed a row that is not the tunnel's.
+// untouched checks that no router lost or changed a row that the plan is not about.
 func (f *fork) untouched(g ghost) {
 	f.t.Helper()
 	for router, before := range f.before {
-		want, got := others(before), others(held(g.in.Router(router)))
-		for _, d := range want.differs(got) {
+		for _, d := range before.lacks(held(g.in.Router(router)), f.plan, router) {
 			f.t.Errorf("%s, %s: %s", g.name, router, d)
 		}
 	}
-}
-
-// others are the rows that are not of hq-fengshan.
-func others(h holdings) holdings {
-	all := maps.Clone(h)
-	for path, rows := range all {
-		all[path] = slices.DeleteFunc(slices.Clone(rows), func(row schema.Row) bool {
-			for _, name := range []string{row["name"], row["peer"], row["comment"]} {
-				if strings.HasPrefix(name, "hq-fengshan-") || strings.HasPrefix(name, "vpnbot-guard-") || slices.Contains([]string{"to-hq", "to-fengshan"}, name) {
-					return true
-				}
-			}
-			return false
-		})
-	}
-	return all
 }
