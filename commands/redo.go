@@ -18,6 +18,7 @@ const (
 	verbRekey  = "rekey"
 	verbRotate = "rotate psk"
 	verbSet    = "tunnel set"
+	verbAdd    = "tunnel add"
 )
 
 // retunnel plans a change to one tunnel and shows the plan to its requester.
@@ -82,7 +83,11 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.TunnelMenus()); err != nil {
+	menus := vpn.TunnelMenus()
+	if intent.Verb == verbAdd {
+		menus = vpn.AddMenus()
+	}
+	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, menus); err != nil {
 		return change.Plan{}, nil, err
 	}
 	var sealed []secret.Sealed
@@ -97,7 +102,7 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 
 func planners() map[string]func(vpn.TunnelChange) (change.Plan, error) {
 	return map[string]func(vpn.TunnelChange) (change.Plan, error){
-		verbRedo: vpn.PlanRedo, verbRekey: vpn.PlanRekey, verbRotate: vpn.PlanRotatePSK, verbSet: vpn.PlanSet,
+		verbRedo: vpn.PlanRedo, verbRekey: vpn.PlanRekey, verbRotate: vpn.PlanRotatePSK, verbSet: vpn.PlanSet, verbAdd: vpn.PlanAddTunnel,
 	}
 }
 
@@ -126,6 +131,9 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 				in.Definition, in.Tunnel = def.DefinitionRef, t
 			}
 		}
+	}
+	if intent.Verb == verbAdd {
+		return in, s.newTunnel(ctx, &in)
 	}
 	if in.Tunnel.Name == "" {
 		return in, bad("tunnel.undefined")

@@ -22,6 +22,7 @@ type Ledger interface {
 	Checkpoint(ctx context.Context) (change.Checkpoint, error)
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
 	Definitions(ctx context.Context) ([]change.Definition, error)
+	DefinitionVersion(ctx context.Context, kind, name string) (int, error)
 	Preference(ctx context.Context, p change.PersonID) (change.Preference, error)
 }
 
@@ -142,12 +143,14 @@ func (s *Service) Parse(line string) (Command, error) {
 
 // rename puts the one name of a site or tunnel in place of what was typed.
 func (s *Service) rename(args map[string]string) error {
-	if word, ok := args["site"]; ok {
-		site, err := s.siteNamed(word)
-		if err != nil {
-			return err
+	for _, name := range []string{"site", argFar} {
+		if word, ok := args[name]; ok {
+			site, err := s.siteNamed(word)
+			if err != nil {
+				return err
+			}
+			args[name] = site.Name
 		}
-		args["site"] = site.Name
 	}
 	if word, ok := args["place"]; ok {
 		p, err := s.placeNamed(context.Background(), word)

@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"vpnbot/change"
@@ -58,5 +60,42 @@ func (s *Service) renameSettings(args map[string]string) error {
 		lines[i] = set.Key + "=" + set.Value
 	}
 	args[argSettings] = strings.Join(lines, "\n")
+	return nil
+}
+
+// argFar is the key in Command.Args of a tunnel's second site.
+const argFar = "far"
+
+// addTunnel plans a new tunnel between two sites.
+func (s *Service) addTunnel(ctx context.Context, c *call) (Reply, error) {
+	far, err := s.siteNamed(c.Args[argFar])
+	if err != nil {
+		return Reply{}, err
+	}
+	if err := s.renameSettings(c.Args); err != nil {
+		return Reply{}, err
+	}
+	intent := change.Intent{Verb: c.Verb, Site: c.site, Far: far.Name, Tunnel: c.Args["name"], Settings: settingsOf(c.Args)}
+	if intent.Tunnel == "" {
+		intent.Tunnel = c.site + "-" + far.Name
+	}
+	if !intent.Grants(c.Actor.Person, change.Operator) {
+		return Reply{}, change.ErrNotAllowed
+	}
+	return s.propose(ctx, c, intent, c.Args["yes"] != "")
+}
+
+// newTunnel fills in what is planned from when there is no definition yet. Versions
+// of a tunnel that had the name before count on.
+func (s *Service) newTunnel(ctx context.Context, in *vpn.TunnelChange) error {
+	t, err := vpn.NewTunnel(in.Estate, in.Intent)
+	if err != nil {
+		return err
+	}
+	version, err := s.o.Ledger.DefinitionVersion(ctx, vpn.KindTunnel, t.Name)
+	if err != nil {
+		return fmt.Errorf("reading definitions: %w", err)
+	}
+	in.Tunnel, in.Definition = t, change.DefinitionRef{Kind: vpn.KindTunnel, Name: t.Name, Version: version}
 	return nil
 }

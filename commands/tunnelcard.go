@@ -36,9 +36,10 @@ func procedure(r change.Request) []Part {
 	routers := value(t.Ends[0].Router + ", " + t.Ends[1].Router)
 	var facts []Labelled
 	if len(r.Plan.Steps) > 0 && !adopts(r) {
-		guard := change.T("tunnel.guard", "routers", routers, "interval", t.Guard)
+		guards := []any{"routers", routers, "interval", t.Guard, "does", change.T("tunnel.guard." + manner(r))}
+		guard := change.T("tunnel.guard", guards...)
 		if r.Number > 0 {
-			guard = change.T("tunnel.guard.named", "routers", routers, "interval", t.Guard, "name", change.GuardName(r.Number))
+			guard = change.T("tunnel.guard.named", append(guards, "name", change.GuardName(r.Number))...)
 		}
 		facts = append(facts, Labelled{change.T("phases." + change.PhaseArm), guard})
 	}
@@ -177,6 +178,14 @@ func (w way) label(phase string) change.Text {
 	return change.T("tunnel.phase", "phase", name, "counts", listOf(counts))
 }
 
+// manner is in what way a change in phases changes its tunnel: words about it differ.
+func manner(r change.Request) string {
+	if r.Plan.Intent.Verb == verbAdd {
+		return "add"
+	}
+	return "change"
+}
+
 // ending says what became of a tunnel, and what to do.
 func ending(r change.Request) []Part {
 	if !r.Plan.Phased() {
@@ -193,7 +202,7 @@ func ending(r change.Request) []Part {
 		if adopts(r) {
 			return []Part{Say(Good, change.T("tunnel.adopted", "tunnel", name, "other", r.Plan.Intent.Resume)), Say(Hint, change.T("tunnel.committed.hint", "tunnel", name))}
 		}
-		said := change.T("tunnel.committed", "tunnel", name)
+		said := change.T("tunnel.committed."+manner(r), "tunnel", name)
 		if bare {
 			said = change.T("tunnel.rekeyed", "tunnel", name)
 		}
@@ -202,7 +211,7 @@ func ending(r change.Request) []Part {
 		if r.Decided == change.Undecided {
 			return nil // nothing was written
 		}
-		said := change.T("tunnel.reverted", "tunnel", name)
+		said := change.T("tunnel.reverted."+manner(r), "tunnel", name)
 		switch {
 		case adopts(r):
 			said = change.T("tunnel.not_adopted", "tunnel", name, "other", r.Plan.Intent.Resume)

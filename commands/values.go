@@ -58,6 +58,12 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return readResolution(strings.ToLower(folded))
 	case TopicValue:
 		return readTopics(strings.ToLower(folded))
+	case TunnelNameValue:
+		v := strings.ToLower(strings.Map(foldDash, folded))
+		if !vpn.ValidTunnelName(v) {
+			return "", bad("parse.tunnelname")
+		}
+		return v, nil
 	case SettingsValue:
 		return readSetting(w)
 	case SwitchValue:

@@ -53,6 +53,7 @@ const (
 	SwitchValue     // a flag without a value
 	TopicValue      // topics of a router's log: ipsec,l2tp
 	PlaceValue      // a site's or a tunnel's name
+	TunnelNameValue // of a tunnel that is to be
 	SettingsValue   // KEY=VALUE, once or more: it takes the rest of the line
 )
 
@@ -63,6 +64,8 @@ func Verbs() []Verb {
 	tunnel := place
 	tunnel.Optional = false
 	settings := Slot{Name: argSettings, Kind: SettingsValue, Shown: "KEY=VALUE"}
+	options := settings
+	options.Optional = true
 	yes := Slot{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true}
 	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
 	return []Verb{
@@ -90,6 +93,12 @@ func Verbs() []Verb {
 		{
 			Name: verbRekey, Also: []string{"重新協商"}, Need: change.Operator, Changing: true, Reads: true,
 			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
+			Name: verbAdd, Also: []string{"新增通道", "建立通道"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{{Name: "site", Kind: SiteValue, Shown: "SITE"}, {Name: argFar, Kind: SiteValue, Shown: "SITE"}, options},
+			Flags: []Slot{{Name: "name", Also: []string{"名稱"}, Kind: TunnelNameValue, Optional: true, Shown: "NAME"}, yes},
+			run:   (*Service).addTunnel,
 		},
 		{
 			Name: verbSet, Also: []string{"設定通道", "修改通道"}, Need: change.Operator, Changing: true, Reads: true,

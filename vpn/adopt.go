@@ -13,6 +13,7 @@ import (
 // their names or comments, and the steps that change it.
 type held struct {
 	End
+	tunnel        string // its name
 	far           End
 	site, farSite Site
 	want          ExpectedEnd
@@ -37,7 +38,7 @@ type held struct {
 
 func newHeld(in TunnelChange, want Expected, i int) (*held, error) {
 	e := &held{
-		End: in.Tunnel.Ends[i], far: in.Tunnel.Ends[1-i], want: want.Ends[i], estate: in.Estate, snap: in.Snapshots[i],
+		End: in.Tunnel.Ends[i], tunnel: in.Tunnel.Name, far: in.Tunnel.Ends[1-i], want: want.Ends[i], estate: in.Estate, snap: in.Snapshots[i],
 		page: decode(Half{Snapshot: in.Snapshots[i]}),
 	}
 	e.site, _ = in.Estate.Site(e.Site)

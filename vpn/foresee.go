@@ -14,8 +14,8 @@ import (
 func (t *works) foresee() ([]change.Text, error) {
 	var notes []change.Text
 	p := t.predict(false)
-	if t.kind == redo || t.kind == rotate {
-		if p.Verdict == schema.Disagree {
+	if t.kind != rekey && t.kind != adopt {
+		if p.Verdict == schema.Disagree && t.kind != addition {
 			notes = append(notes, change.T("plan.warn.broken_now", t.disagreement(p)...))
 		}
 		p = t.predict(true)

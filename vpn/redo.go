@@ -100,8 +100,23 @@ func PlanRedo(in TunnelChange) (change.Plan, error) {
 	return t.finish()
 }
 
-// survey reads what both ends hold and refuses what cannot be planned for.
+// survey finds what both ends hold of the tunnel and refuses what cannot be planned
+// for.
 func (in TunnelChange) survey(secret bool) (*works, error) {
+	t, err := in.open(secret)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range t.ends {
+		if err := e.adopt(t.Others); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// open reads what both ends hold, whatever of it is the tunnel's.
+func (in TunnelChange) open(secret bool) (*works, error) {
 	if err := in.validate(secret); err != nil {
 		return nil, err
 	}
@@ -123,9 +138,6 @@ func (in TunnelChange) survey(secret bool) (*works, error) {
 		if !e.local.IsValid() || !e.remote.IsValid() {
 			return nil, refuse("tunnel_address", "router", e.Router, "far", t.ends[1-i].Router)
 		}
-		if err := e.adopt(in.Others); err != nil {
-			return nil, err
-		}
 	}
 	t.name = t.freeName()
 	return t, nil
@@ -140,10 +152,12 @@ const (
 	rekey
 	set
 	adopt // what is there becomes the definition
+	addition
 )
 
-// rebuilds tells whether the plan makes the tunnel anew from its definition.
-func (k kind) rebuilds() bool { return k == redo || k == set }
+// rebuilds tells whether the plan makes the tunnel, or makes it anew, from its
+// definition.
+func (k kind) rebuilds() bool { return k == redo || k == set || k == addition }
 
 // works is a plan for a tunnel in the making.
 type works struct {

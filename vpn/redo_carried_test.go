@@ -1,6 +1,7 @@
 package vpn_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -47,7 +48,7 @@ func strangers(in vpn.TunnelChange) map[string][]schema.Row {
 		for path, rows := range s.Menus {
 			for _, r := range rows {
 				pair := strings.HasPrefix(r["src-address"], "192.168.") && strings.HasPrefix(r["dst-address"], "192.168.")
-				ours := pair || strings.HasPrefix(r["name"]+r["peer"], "hq-fengshan-") || r["name"] == handMadeEnds[i].to || r["peer"] == handMadeEnds[i].to
+				ours := pair || strings.HasPrefix(r["comment"], in.Tunnel.Name+" [vpnbot ") || strings.HasPrefix(r["name"]+r["peer"], "hq-fengshan-") || r["name"] == handMadeEnds[i].to || r["peer"] == handMadeEnds[i].to
 				if !ours || strings.HasPrefix(r["comment"], "other ") {
 					all[s.Router+path] = append(all[s.Router+path], r)
 				}
@@ -94,7 +95,7 @@ func algorithms(t failer, in vpn.TunnelChange, i int, name string) {
 			"dpd-interval": p.DPDInterval, "dpd-maximum-failures": fmt.Sprint(p.DPDFailures), "nat-traversal": "yes",
 		},
 		proposalMenu: {
-			"enc-algorithms": strings.Join(q.Encryption, ","), "auth-algorithms": strings.Join(q.Auth, ","), "pfs-group": q.PFSGroup,
+			"enc-algorithms": strings.Join(q.Encryption, ","), "auth-algorithms": cmp.Or(strings.Join(q.Auth, ","), "null"), "pfs-group": q.PFSGroup,
 			"lifetime": q.Lifetime, "disabled": "no",
 		},
 		peerMenu: {"exchange-mode": in.Tunnel.Exchange, "profile": name},

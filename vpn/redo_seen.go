@@ -89,6 +89,11 @@ func (e *held) queries(t *works) []change.Query {
 	for _, pair := range e.dropped {
 		ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
 	}
+	if t.kind == addition {
+		ask(menuPool)
+		ask(menuFilter)
+		ask(menuMember)
+	}
 	if t.kind.rebuilds() {
 		ask(menuNAT, "chain", "srcnat", "action", "masquerade")
 		ask(menuNAT, "chain", "srcnat", "action", "src-nat")

@@ -34,6 +34,8 @@ func (t *works) summary() change.Text {
 		return change.T("plan.rotate.summary", facts...)
 	case rekey:
 		return change.T("plan.rekey.summary", facts...)
+	case addition:
+		return change.T("plan.add.summary", facts...)
 	case set:
 		return change.T("plan.set.summary", append(facts, "changed", headline(t.was.Differences(t.Tunnel)))...)
 	case adopt:
@@ -68,6 +70,10 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	if t.was != nil {
 		list = append(values(*t.was, t.Tunnel), t.freed()...)
 	}
+	if t.kind == addition {
+		list = append(list, change.T("plan.add.outage"))
+		return append(list, t.blastRows(plan)...)
+	}
 	list = append(list, change.T("plan.tunnel.outage", "near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption))
 	if t.sealed() {
 		list = append(list, change.T("plan.tunnel.sealed"))
@@ -75,16 +81,26 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	if t.kind == adopt {
 		return append(append(list, t.adopted(plan)...), t.beside()...)
 	}
+	return append(append(list, t.blastRows(plan)...), t.beside()...)
+}
+
+// blastRows says how many rows change, and what happens when that fails.
+func (t *works) blastRows(plan change.Plan) []change.Text {
+	var list []change.Text
 	for _, router := range plan.Routers {
 		added, changed, removed := len(plan.In(change.PhaseStage, router)), len(plan.In(change.PhaseCutOver, router)), len(plan.In(change.PhaseCommit, router))
 		if added+changed+removed > 0 {
 			list = append(list, change.T("plan.tunnel.rows", "router", router, "added", added, "changed", changed, "removed", removed))
 		}
 	}
-	if t.kind != rekey {
+	switch t.kind {
+	case rekey:
+	case addition:
+		list = append(list, change.T("plan.add.failure", "patience", plan.Tunnel.Patience, "guard", plan.Tunnel.Guard))
+	default:
 		list = append(list, change.T("plan.tunnel.failure", "patience", plan.Tunnel.Patience, "guard", plan.Tunnel.Guard))
 	}
-	return append(list, t.beside()...)
+	return list
 }
 
 // adopted says which rows become the definition, and what goes.

@@ -252,3 +252,6 @@ func checkLifetime(ps *problems, value string, at ...string) {
 		ps.add("expected a time from 1m to 30d, such as 8h", at...)
 	}
 }
+
+// ValidTunnelName tells whether a tunnel can be called so.
+func ValidTunnelName(name string) bool { return tunnelName.MatchString(name) }

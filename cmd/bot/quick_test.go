@@ -16,7 +16,10 @@ import (
 // for, which no busy machine makes longer. One second of it is the routers' own,
 // before they call each other.
 func TestTunnel_Quick(t *testing.T) {
-	for _, line := range []string{"/vpn redo hq-fengshan", "/vpn rotate psk hq-fengshan"} {
+	for line, tunnel := range map[string]string{
+		"/vpn redo hq-fengshan": "hq-fengshan", "/vpn rotate psk hq-fengshan": "hq-fengshan",
+		"/vpn tunnel set hq-fengshan exchange=ike2": "hq-fengshan", "/vpn tunnel add fengshan taichung": "fengshan-taichung",
+	} {
 		t.Run(line, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
@@ -28,9 +31,9 @@ func TestTunnel_Quick(t *testing.T) {
 				if err := w.slack.Command(t.Context(), "U0OLIVE", "C0VPNOPS", line); err != nil {
 					t.Fatal(err)
 				}
-				w.click(t, "U0OLIVE", "C0VPNOPS", "submit", "hq-fengshan")
-				w.click(t, "U0ANN", "C0VPNOPS", "approve", "hq-fengshan")
-				form := w.view(t, "U0ANN", "hq-fengshan")
+				w.click(t, "U0OLIVE", "C0VPNOPS", "submit", tunnel)
+				w.click(t, "U0ANN", "C0VPNOPS", "approve", tunnel)
+				form := w.view(t, "U0ANN", tunnel)
 				before := w.sent()
 				if err := w.slack.Submit(t.Context(), "U0ANN", form.ID, nil); err != nil {
 					t.Fatal(err)
