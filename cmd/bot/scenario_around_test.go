@@ -77,16 +77,16 @@ func (p *scene) atRouter(neg bool, args []string) {
 }
 
 // rowOf returns what finds a row: its name, "" for the one row of settings, or the
-// ID of the one that has the values K=V,….
+// ID of the last one that has the values K=V,….
 func (p *scene) rowOf(r *rossim.Router, menu, row string) string {
 	if row == "-" || !strings.Contains(row, "=") {
 		return strings.TrimPrefix(row, "-")
 	}
 	rows := slices.DeleteFunc(r.Rows(menu), func(have schema.Row) bool { return !fits(p.pairs(strings.Split(row, ",")))(have) })
-	if len(rows) != 1 {
-		p.ts.Fatalf("%d rows of %s have %s", len(rows), menu, row)
+	if len(rows) == 0 {
+		p.ts.Fatalf("no row of %s has %s: %v", menu, row, without(r.Rows(menu), "password"))
 	}
-	return rows[0][schema.ID]
+	return rows[len(rows)-1][schema.ID]
 }
 
 // fits tells whether a row has each wanted value.

@@ -45,7 +45,8 @@ import (
 //	request N is STATE                  comes to it within two minutes
 //	router SITE has|lacks MENU K=V…     a row; several values must all hold
 //	router SITE adds MENU K=V…          by hand, as in WinBox
-//	router SITE sets|forces MENU ROW K=V…  likewise; ROW is a name, K=V,…, or "-" for settings; forces: unchecked
+//	router SITE sets|forces MENU ROW K=V…  likewise; ROW is a name, K=V,… (the last), or "-" for
+//	                                    settings; forces: unchecked
 //	router SITE removes MENU ROW
 //	router SITE flushes                 all of its SAs
 //	router SITE without MENU…           their package is disabled
