@@ -119,35 +119,65 @@ func (in *Internet) play(now time.Time) {
 // earliest finds what is due first. What is due together is played in the order
 // in which it is found here, which is always the same.
 func (in *Internet) earliest() (act func(), at time.Time, ok bool) {
-	consider := func(t time.Time, f func()) {
-		if !t.IsZero() && (!ok || t.Before(at)) {
-			act, at, ok = f, t, true
+	// A closure is made only for what comes before all that was found so far: this
+	// looks at everything, again and again.
+	sooner := func(t time.Time) bool {
+		if t.IsZero() || ok && !t.Before(at) {
+			return false
 		}
+		at, ok = t, true
+		return true
 	}
 	for i, n := range in.nodes {
 		for _, t := range n.tries {
-			consider(t.due, func() { in.try(i, t) })
+			if sooner(t.due) {
+				act = func() { in.try(i, t) }
+			}
 		}
 	}
 	for _, k := range in.ikes {
-		for e := range k.ends {
-			consider(k.ends[e].dead, func() { in.giveUp(k, e) })
-		}
-		consider(k.rekey, func() { in.renew(k) })
-		consider(k.expires, func() { in.expire(k) })
-		consider(k.retry, func() { in.complete(k) })
-		for _, c := range k.kids {
-			consider(c.soft, func() { in.rekeyChild(k, c) })
-			consider(c.hard, func() { in.dropChild(k, c) })
+		if f := in.dueOf(k, sooner); f != nil {
+			act = f
 		}
 	}
 	for _, c := range in.closings {
-		consider(c.due, func() { in.closeSession(c) })
+		if sooner(c.due) {
+			act = func() { in.closeSession(c) }
+		}
 	}
 	for _, c := range in.conns {
-		consider(c.ends, func() { in.forget(c) })
+		if sooner(c.ends) {
+			act = func() { in.forget(c) }
+		}
 	}
 	return act, at, ok
+}
+
+// dueOf finds what of one phase 1 is due sooner than all else, or nil.
+func (in *Internet) dueOf(k *ike, sooner func(time.Time) bool) (act func()) {
+	for e := range k.ends {
+		if sooner(k.ends[e].dead) {
+			act = func() { in.giveUp(k, e) }
+		}
+	}
+	if sooner(k.rekey) {
+		act = func() { in.renew(k) }
+	}
+	if sooner(k.expires) {
+		act = func() { in.expire(k) }
+	}
+	if sooner(k.retry) {
+		act = func() { in.complete(k) }
+	}
+	for _, c := range k.kids {
+		if sooner(c.soft) {
+			act = func() { in.rekeyChild(k, c) }
+		}
+		if sooner(c.hard) {
+			act = func() { in.dropChild(k, c) }
+		}
+	}
+	return act
 }
 
 // drain looks at what was written into every router.

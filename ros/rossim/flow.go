@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // Flow is one connection between two hosts, each in some router's LAN or a
@@ -78,6 +79,28 @@ func (in *Internet) Ping(router string, src, dst netip.Addr) bool {
 		}
 	})
 	return ok
+}
+
+// Protected tells whether a packet from one host would get to another through
+// IPsec at this moment: a policy takes it, both ends have its SAs, and the line
+// carries them. Nothing is sent, counted or translated for that.
+func (in *Internet) Protected(from, to netip.Addr) bool {
+	in.settle()
+	if !in.enter() {
+		return false
+	}
+	defer func() { <-in.turn }() // nothing changes: no need to look what is due
+	in.clock = later(in.clock, time.Now())
+	i, j := in.home(from), in.home(to)
+	if i < 0 || j < 0 {
+		return false
+	}
+	pol, found := in.match(i, packet{src: from, dst: to, protocol: "icmp"})
+	if !found || pol.action != "encrypt" {
+		return false
+	}
+	k, c, e := in.pair(i, pol.serial)
+	return k != nil && k.ends[1-e].node == j && !c.ends[1-e].gone && in.carries(k, e, ESP)
 }
 
 func (in *Internet) ping(i int, src, dst netip.Addr, id uint16, size int) bool {
