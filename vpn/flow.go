@@ -206,9 +206,26 @@ func (t traffic) directions() (d [2]direction, recent [2]stretch) {
 			continue
 		}
 		d[1-i], recent[1-i] = t.direction(1-i, recent[i].steps)
+		if d[1-i] == deliveredWay && t.earlier(i, recent) {
+			d[1-i] = silentWay
+		}
 		if d[1-i] != lostWay {
 			return d, recent
 		}
 	}
 	return d, recent
+}
+
+// earlier tells whether what arrived in the other direction may all have come before
+// direction i broke off: it is no more than goes with the few packets of i that still
+// arrived, in the proportion that both carried until then. Answers stop with the
+// questions, and are no sign that their direction works.
+func (t traffic) earlier(i int, recent [2]stretch) bool {
+	var before [2]uint64
+	for k := range before {
+		for _, f := range t.steps[k][recent[i].steps:] {
+			before[k] += f.Received
+		}
+	}
+	return before[i] > 0 && (recent[1-i].Received-1)*before[i] <= 2*recent[i].Received*before[1-i]
 }

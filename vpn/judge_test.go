@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,25 @@ func TestJudge(t *testing.T) {
 		{"nothing sent back", func(l *line) { l.still(0, 0, outFS); l.still(1, 0, outFS) }, vpn.UpOneWay, "status.oneway.silent", map[string]string{"from": "gw-hq", "to": "gw-fengshan"}},
 		{"lost both ways", func(l *line) { l.still(1, 0, outHQ); l.still(0, 0, outFS) }, vpn.Down, "status.down.lost_both", nil},
 		{"lost, nothing back", func(l *line) { l.still(1, 0, outHQ); l.still(0, 0, outFS); l.still(1, 0, outFS) }, vpn.Down, "status.down.lost", map[string]string{"from": "gw-hq"}},
+		{"lost just after a look, answers until then", func(l *line) {
+			for i := range 2 {
+				for _, r := range l.samples[i][6].Menus[saMenu] {
+					switch {
+					case strings.HasPrefix(r["spi"], outFS):
+						r["current-packets"] = "2302" // two more than a minute before
+					case i == 1:
+						r["current-packets"] = "1302"
+					}
+				}
+			}
+		}, vpn.Down, "status.down.lost", map[string]string{"from": "gw-hq", "window": "60"}},
+		{"lost just after a look, the other way goes on", func(l *line) {
+			for _, r := range l.samples[1][6].Menus[saMenu] {
+				if strings.HasPrefix(r["spi"], outHQ) {
+					r["current-packets"] = "1302"
+				}
+			}
+		}, vpn.UpOneWay, "status.oneway.lost", map[string]string{"from": "gw-hq"}},
 		{"a few lost", func(l *line) {
 			l.still(1, 0, outHQ)
 			l.still(0, 0, outHQ)
