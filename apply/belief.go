@@ -90,8 +90,11 @@ func changed(menu schema.Menu, step change.Step, number int64, row schema.Row, s
 	written := as(step.After)
 	switch {
 	case menu.Comment && change.HasMark(row["comment"], number, step.ID):
-		if written {
+		switch {
+		case written:
 			return ours
+		case step.Phase == change.PhaseRevert && as(step.Before):
+			return unwritten // the mark is that of the step which is taken back
 		}
 		return altered
 	case menu.Comment && as(step.Before):

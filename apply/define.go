@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/change/secret"
 	"vpnbot/vpn"
 )
 
@@ -52,6 +54,11 @@ func (j *job) define(ctx context.Context, now time.Time, m *change.Move) error {
 	next, old, defined, err := vpn.AfterCommit(now, def, j.r)
 	if err != nil || !defined {
 		return err
+	}
+	if kept, err := vpn.KeyOf(next); err != nil {
+		return err
+	} else if kept != "" {
+		m.Destroy = slices.DeleteFunc(m.Destroy, func(ref secret.Ref) bool { return ref == kept })
 	}
 	m.Definitions = append(m.Definitions, next)
 	facts := m.Events[0].Facts

@@ -9,6 +9,7 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
+	"vpnbot/vpn"
 )
 
 // maxWrites bounds how often one step is written before a person is asked.
@@ -31,6 +32,9 @@ func (j *job) recover(ctx context.Context) error {
 // that the journal calls done is not looked at again; one that it calls begun is
 // looked at first.
 func (j *job) steps(ctx context.Context, journal []change.Entry) error {
+	if j.r.Decided == change.DecidedRevert {
+		return j.rewind(ctx, journal)
+	}
 	last := map[int]change.EntryMark{}
 	for _, entry := range journal {
 		last[entry.Step] = entry.Mark
@@ -143,9 +147,11 @@ func (j *job) judge(ctx context.Context, step change.Step, b belief, refusal err
 	case b == ours:
 		m, err := j.r.Finish(time.Now(), step)
 		return true, j.commit(ctx, m, err)
-	case refusal != nil && b != altered && step.ID == j.r.Plan.Steps[0].ID:
+	case refusal != nil && b != altered && step.Phase != change.PhaseRevert && step.ID == j.r.Plan.Steps[0].ID:
 		m, err := j.r.Fail(time.Now(), change.T("apply.refused", "router", step.Router, "why", j.e.o.Explain(refusal)))
 		return true, j.commit(ctx, m, err)
+	case refusal != nil && (b == absent || b == unwritten) && j.unwindable(step):
+		return true, j.unwind(ctx, change.T("apply.refused", "router", step.Router, "why", j.e.o.Explain(refusal)))
 	case (b == absent || b == unwritten) && refusal == nil:
 		return false, nil
 	}
@@ -177,11 +183,15 @@ func (j *job) complete(ctx context.Context) error {
 	if j.r.Plan.Intent.Account != nil {
 		return j.completeAccount(ctx, now)
 	}
-	m, err := j.r.Complete(now, false, nil, nil)
+	server := j.r.Plan.Definition.Kind == vpn.KindDialIn && len(j.r.Plan.Steps) > 0
+	m, err := j.r.Complete(now, server, nil, nil)
 	if err == nil {
 		err = j.define(ctx, now, &m)
 	}
-	return j.commit(ctx, m, err)
+	if err != nil {
+		return err
+	}
+	return j.commit(ctx, m.HandOut(now, j.r, change.HandOuts(now, j.r, j.e.o.Location)), nil)
 }
 
 func (j *job) completeAccount(ctx context.Context, now time.Time) error {

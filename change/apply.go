@@ -98,6 +98,18 @@ func (r Request) Fail(now time.Time, why Text) (Move, error) {
 	return m, nil
 }
 
+// Unwind journals that what was written of a plan without phases will be taken
+// back, because a router refuses the rest. It is not decided otherwise any more.
+func (r Request) Unwind(now time.Time, why Text) (Move, error) {
+	switch err := r.in(Applying); {
+	case err != nil:
+		return Move{}, err
+	case r.Plan.Phased() || r.Decided != Undecided:
+		return Move{}, ErrDecided
+	}
+	return r.decide(now, DecidedRevert, EventDecided, System(), why, nil), nil
+}
+
 // Begin journals that step is about to be written.
 func (r Request) Begin(now time.Time, step Step) (Move, error) {
 	return r.journal(now, step, StepBegin, EventStepBegin, PhaseWriting, "")
@@ -189,6 +201,19 @@ func (r Request) Prove(now time.Time, account Account) (Move, error) {
 	}
 	m := r.next(now, Proven, EventProven, System(), func(n *Request) { n.Ended = r.Ended })
 	m.Accounts = []Account{account}
+	m.Notices = append(m.Notices, Notice{
+		Key: "proven:" + r.ID, Kind: NoticeProven, Audience: Audience{Person: r.Requester}, Request: r.ID,
+	})
+	return m, nil
+}
+
+// ProveServer ends an unproven request about a dial-in server: a client has
+// connected since.
+func (r Request) ProveServer(now time.Time) (Move, error) {
+	if err := r.in(Unproven); err != nil {
+		return Move{}, err
+	}
+	m := r.next(now, Proven, EventProven, System(), func(n *Request) { n.Ended = r.Ended })
 	m.Notices = append(m.Notices, Notice{
 		Key: "proven:" + r.ID, Kind: NoticeProven, Audience: Audience{Person: r.Requester}, Request: r.ID,
 	})

@@ -15,6 +15,9 @@ type Intent struct {
 	// Settings are values that the tunnel's definition is to have, in the order in
 	// which they were asked for.
 	Settings []Setting `json:"settings,omitempty"`
+	// Handover hands a dial-in server's new key over to the users of accounts that
+	// nobody is known to own.
+	Handover PersonID `json:"handover,omitempty"`
 	// Release names the request that "resolve N release" unlocks.
 	Release int64  `json:"release,omitempty"`
 	Reason  string `json:"reason,omitempty"`

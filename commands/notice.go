@@ -83,8 +83,12 @@ func revealNotice(n change.Notice, v change.Reveal, now time.Time) Reply {
 		Say("", change.T("notice.credentials", "account", account, "site", site)),
 	}}
 	if v.Credentials.Password == "" {
+		said := change.T("notice.key", "account", account, "site", site)
+		if account == "" {
+			said = change.T("notice.key.handover", "site", site)
+		}
 		reply = Reply{Title: change.T("notice.key.title", "site", site), Parts: []Part{
-			Say("", change.T("notice.key", "account", account, "site", site)),
+			Say("", said),
 			Say(Hint, change.T("plan.warn.dialin_windows")),
 		}}
 	}

@@ -178,7 +178,7 @@ func (f *filler) fill(words []word) *ParseError {
 				w.raw = phrase(words[i:], used)
 				i += used - 1
 			}
-			if slot.Kind == SettingsValue {
+			if slot.Kind == SettingsValue || slot.Kind == ServerValue {
 				var used int
 				used, problem = f.settings(slot, words[i:])
 				i += used - 1
@@ -238,7 +238,7 @@ func (f *filler) settings(slot Slot, words []word) (int, *ParseError) {
 		if w.flag != "" {
 			break
 		}
-		line, problem := readSetting(w)
+		line, problem := slot.readSetting(w)
 		if problem != nil {
 			return len(lines), problem
 		}

@@ -10,13 +10,13 @@ import (
 	"vpnbot/vpn"
 )
 
-// argSettings is the key in Command.Args under which values of a tunnel's definition
-// stand: KEY=VALUE, one on each line, keys in the one form that vpn.ReadSetting gives
-// them.
+// argSettings is the key in Command.Args under which values of a definition stand:
+// KEY=VALUE, one on each line, keys in the one form that vpn.ReadSetting or
+// vpn.ReadDialInSetting gives them.
 const argSettings = "settings"
 
 // readSetting reads one KEY=VALUE. What is neither is not kept: people paste keys.
-func readSetting(w word) (string, *ParseError) {
+func (s Slot) readSetting(w word) (string, *ParseError) {
 	if w.user != "" {
 		return "", bad("parse.mention", "what", "KEY=VALUE")
 	}
@@ -24,11 +24,15 @@ func readSetting(w word) (string, *ParseError) {
 	if key, value, ok := strings.Cut(w.raw, "="); ok && strings.EqualFold(key, "note") {
 		folded = key + "=" + value // free text keeps the form in which it was typed
 	}
-	s, err := vpn.ReadSetting(folded)
+	read := vpn.ReadSetting
+	if s.Kind == ServerValue {
+		read = vpn.ReadDialInSetting
+	}
+	set, err := read(folded)
 	if r, refused := errors.AsType[*vpn.Refusal](err); refused {
 		return "", &ParseError{r.Text, r.Hint}
 	}
-	return s.Key + "=" + s.Value, nil
+	return set.Key + "=" + set.Value, nil
 }
 
 // settingsOf returns the settings among the arguments of a command.

@@ -64,8 +64,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 			return "", bad("parse.tunnelname")
 		}
 		return v, nil
-	case SettingsValue:
-		return readSetting(w)
+	case SettingsValue, ServerValue:
+		return s.readSetting(w)
 	case SwitchValue:
 	}
 	return "", bad("parse.text")

@@ -54,7 +54,8 @@ const (
 	TopicValue      // topics of a router's log: ipsec,l2tp
 	PlaceValue      // a site's or a tunnel's name
 	TunnelNameValue // of a tunnel that is to be
-	SettingsValue   // KEY=VALUE, once or more: it takes the rest of the line
+	SettingsValue   // KEY=VALUE of a tunnel, once or more: it takes the rest of the line
+	ServerValue     // KEY=VALUE of a dial-in server, likewise
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -63,6 +64,8 @@ func Verbs() []Verb {
 	place := Slot{Name: "place", Kind: PlaceValue, Optional: true, Shown: "SITE|TUNNEL"}
 	tunnel := place
 	tunnel.Optional = false
+	dialIn := Slot{Name: "site", Kind: SiteValue, Shown: "SITE"}
+	handover := Slot{Name: "handover", Also: []string{"轉交"}, Kind: PersonValue, Optional: true, Shown: "@OPERATOR"}
 	settings := Slot{Name: argSettings, Kind: SettingsValue, Shown: "KEY=VALUE"}
 	options := settings
 	options.Optional = true
@@ -77,7 +80,7 @@ func Verbs() []Verb {
 				{Name: "site", Also: []string{"據點"}, Kind: SiteValue, Optional: true, Shown: "SITE"},
 				{Name: "address", Also: []string{"位址", "ip"}, Kind: AddressValue, Optional: true, Shown: "IP"},
 				{Name: "note", Also: []string{"備註"}, Kind: TextValue, Optional: true, Shown: "TEXT"},
-				{Name: "handover", Also: []string{"轉交"}, Kind: PersonValue, Optional: true, Shown: "@OPERATOR"},
+				handover,
 				yes,
 			},
 			run: (*Service).adduser,
@@ -103,6 +106,20 @@ func Verbs() []Verb {
 		{
 			Name: verbSet, Also: []string{"設定通道", "修改通道"}, Need: change.Operator, Changing: true, Reads: true,
 			Slots: []Slot{tunnel, settings}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
+			Name: verbDialInSetup, Also: []string{"設定撥入", "架設撥入"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{dialIn, {Name: argSettings, Kind: ServerValue, Optional: true, Shown: "KEY=VALUE"}},
+			Flags: []Slot{handover, yes}, run: (*Service).dialIn,
+		},
+		{
+			Name: verbDialInSet, Also: []string{"修改撥入"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{dialIn, {Name: argSettings, Kind: ServerValue, Shown: "KEY=VALUE"}},
+			Flags: []Slot{yes}, run: (*Service).dialIn,
+		},
+		{
+			Name: verbRotateL2TP, Also: []string{"更換撥入金鑰"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{dialIn}, Flags: []Slot{handover, yes}, run: (*Service).dialIn,
 		},
 		{Name: "status", Also: []string{"狀態", "現況"}, Need: change.Viewer, Terminal: true, Reads: true, Slots: []Slot{place}, run: (*Service).status},
 		{

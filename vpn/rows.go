@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/traditionalchinese"
@@ -35,6 +36,13 @@ type SessionRow struct {
 	Uptime   string // the router's own text, "1h2m3s"
 	Encoding string
 	Radius   bool
+}
+
+// Began returns when the session began, by a router that was read at. The second
+// result is false when the router does not say.
+func (s SessionRow) Began(at time.Time) (time.Time, bool) {
+	up, err := schema.ParseDuration(s.Uptime)
+	return at.Add(-up), err == nil
 }
 
 // Users returns the accounts of a snapshot that can dial in by L2TP, sorted by

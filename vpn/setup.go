@@ -45,7 +45,8 @@ type SetupDialIn struct {
 	// ledger holds, nil for none: a plan that changes nothing is empty.
 	DialIn   DialIn
 	Held     *DialIn
-	Snapshot change.Snapshot // SetupMenus of its router
+	Snapshot change.Snapshot  // SetupMenus of its router
+	Owners   []change.Account // the accounts at this site that the ledger knows
 	// PSK is the sealed key that the server is to get, Mark its key mark. Both are
 	// empty when the server keeps the key that it has: see NeedsKey.
 	PSK  secret.Ref

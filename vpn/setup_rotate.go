@@ -3,6 +3,7 @@ package vpn
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
@@ -48,11 +49,16 @@ func PlanRotateL2TP(in SetupDialIn) (change.Plan, error) {
 // defined is plan with the definition that holds from then on: the key that the
 // server got, or the one that it keeps.
 func (s *setup) defined(verb string) (change.Plan, error) {
-	p := s.plan(verb)
 	next := s.DialIn
 	if s.PSK != "" {
 		next.PSK, next.PSKMark = s.PSK, s.Mark
 	}
+	readers, err := s.handOut(next)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	p := s.plan(verb)
+	p.HandOut = readers
 	body, err := next.Encode()
 	if err != nil {
 		return change.Plan{}, err
@@ -68,4 +74,41 @@ func (s *setup) defined(verb string) (change.Plan, error) {
 	}
 	p.Defines = body
 	return p, nil
+}
+
+// handOut names who may open the new key: the reader of each account that dials
+// in, once each. For accounts that nobody is known to own somebody must hand it
+// over: without, their users would be locked out.
+func (s *setup) handOut(d DialIn) ([]change.Credentials, error) {
+	if s.PSK == "" {
+		return nil, nil
+	}
+	var list []change.Credentials
+	add := func(account string, reader change.PersonID) {
+		if !slices.ContainsFunc(list, func(c change.Credentials) bool { return c.Reader == reader }) {
+			list = append(list, change.Credentials{Site: d.Site, Server: d.Server, Account: account, Reader: reader, PSK: s.PSK})
+		}
+	}
+	nobody := 0
+	for _, row := range Users(s.Snapshot) {
+		if row.Disabled {
+			continue
+		}
+		i := slices.IndexFunc(s.Owners, func(a change.Account) bool { return a.Name == row.Name })
+		if i < 0 || s.Owners[i].Reader == "" {
+			nobody++
+			continue
+		}
+		add(row.Name, s.Owners[i].Reader)
+	}
+	if s.Intent.Handover != "" {
+		add("", s.Intent.Handover)
+	}
+	if nobody > 0 {
+		if s.Intent.Handover == "" {
+			return nil, refuse("dialin_handover", "count", nobody, "site", d.Site)
+		}
+		s.warn("dialin_ownerless", "count", nobody, "site", d.Site, "person", s.Intent.Handover)
+	}
+	return list, nil
 }

@@ -24,7 +24,7 @@ func AfterCommit(now time.Time, def change.Definition, r change.Request) (next c
 		return change.Definition{}, "", false, nil
 	}
 	if def.Body != nil {
-		if old, err = keyOf(def); err != nil {
+		if old, err = KeyOf(def); err != nil {
 			return change.Definition{}, "", false, err
 		}
 	}
@@ -38,7 +38,7 @@ func AfterCommit(now time.Time, def change.Definition, r change.Request) (next c
 			return change.Definition{}, "", false, err
 		}
 	}
-	kept, err := keyOf(next)
+	kept, err := KeyOf(next)
 	if err != nil {
 		return change.Definition{}, "", false, err
 	}
@@ -48,8 +48,8 @@ func AfterCommit(now time.Time, def change.Definition, r change.Request) (next c
 	return next, old, true, nil
 }
 
-// keyOf returns the sealed key that a definition names.
-func keyOf(def change.Definition) (secret.Ref, error) {
+// KeyOf returns the sealed key that a definition names, empty when it names none.
+func KeyOf(def change.Definition) (secret.Ref, error) {
 	if def.Kind == KindDialIn {
 		d, err := DecodeDialIn(def)
 		return d.PSK, err

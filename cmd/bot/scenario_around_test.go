@@ -147,6 +147,12 @@ func (p *scene) trap(r *rossim.Router, args []string) {
 		}},
 		"hang-after": {Strikes: []rossim.Strike{{Kind: rossim.FaultAdministrator, At: rossim.After, Class: rossim.Writes, Do: hangs}}},
 	}
+	if args[0] == "refused-at" {
+		n, err := strconv.Atoi(args[1])
+		p.ts.Check(err)
+		faults["refused-at"] = rossim.AtWrite(n, rossim.FaultTrap, rossim.Before)
+		faults["refused-at"].Strikes[0].Text = strings.Join(args[2:], " ")
+	}
 	f, ok := faults[args[0]]
 	if !ok {
 		p.ts.Fatalf("no write is ever %q", args[0])

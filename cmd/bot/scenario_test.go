@@ -52,7 +52,7 @@ import (
 //	router SITE without MENU…           their package is disabled
 //	router SITE wrote N                 write commands of the bot so far, exactly
 //	router SITE is FAULT                away, back, hanging, slow, rebooted, replaced (its certificate)
-//	router SITE next FAULT              at the next write: refused [TEXT], lost-before, lost-after,
+//	router SITE next FAULT              at the next write: refused [TEXT], refused-at N (the Nth), lost-before, lost-after,
 //	                                    hang-before, hang-after, reboot-before, reboot-after
 //	router SITE meddles MENU NAME K=V…  somebody sets a row right after the next write
 //	router SITE at SCRIPT before|after FAULT|removes MENU NAME
