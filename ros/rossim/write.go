@@ -3,6 +3,7 @@ package rossim
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"vpnbot/ros/schema"
 )
@@ -51,11 +52,10 @@ func (s *state) execute(c change) (string, []touched, error) {
 	case "set", "comment", "unset":
 		return s.set(c)
 	case "enable", "disable":
-		if _, ok := c.menu.attrs["disabled"]; !ok {
+		if !c.menu.commands[c.action] {
 			return "", nil, errNoCommand(c.action)
 		}
-		c.values = schema.Row{"disabled": map[bool]string{true: "true", false: "false"}[c.action == "disable"]}
-		return s.set(c)
+		return s.turn(c)
 	case "remove":
 		return s.remove(c)
 	case "move":
@@ -64,6 +64,26 @@ func (s *state) execute(c change) (string, []touched, error) {
 		return s.clear(c)
 	}
 	return "", nil, errNoCommand(c.action)
+}
+
+// turn enables or disables rows. Some menus have the commands and do not show
+// what they did.
+func (s *state) turn(c change) (string, []touched, error) {
+	value := strconv.FormatBool(c.action == "disable")
+	if _, ok := c.menu.attrs["disabled"]; ok {
+		c.values = schema.Row{"disabled": value}
+		return s.set(c)
+	}
+	recs, lost := s.targets(c)
+	var done []touched
+	for _, rec := range recs {
+		old := rec.vals
+		rec.vals = old.Clone()
+		rec.vals["disabled"] = value
+		s.changed(rec, false)
+		done = append(done, touched{rec, "changed", old})
+	}
+	return "", done, lost
 }
 
 func (s *state) add(c change) (*record, error) {
