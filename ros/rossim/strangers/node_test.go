@@ -39,3 +39,9 @@ func TestRouterosClient(t *testing.T) {
 	env := needNode(t)
 	simulate(t, "7.17.2").play(t, env, "node", "routeros_client.js")
 }
+
+// Ensure a newer router sends what these clients do not know.
+func TestNodeRouteros_Empty(t *testing.T) {
+	env := needNode(t)
+	simulate(t, "7.22.3").play(t, env, "node", "node_empty.js")
+}

@@ -22,3 +22,14 @@ func TestWire(t *testing.T) {
 		})
 	}
 }
+
+// Ensure the simulated menus have the attributes and the defaults that Ansible's
+// collection knows of real routers. It is of 2023: later versions differ.
+func TestCollection(t *testing.T) {
+	needPython(t, "librouteros", "ansible_collections.community.routeros.plugins.module_utils._api_data")
+	for _, version := range versions[:2] {
+		t.Run(version, func(t *testing.T) {
+			simulate(t, version).play(t, nil, python, "collection_client.py")
+		})
+	}
+}

@@ -79,12 +79,19 @@ def accounts(api):
     profile = profiles.add(name="l2tp", **{"local-address": "10.10.50.1", "remote-address": "clients"})
     has("ppp profile", by_id(profiles, profile), name="l2tp", local_address="10.10.50.1", remote_address="clients",
         use_compression="default", use_encryption="default", only_one="default", use_upnp="default", bridge_learning="default", rate_limit=None, dns_server=None, session_timeout=None)
+    if VERSION >= (7,):  # read from a real router
+        keys("ppp profile", by_id(profiles, profile), ".id address-list bridge-learning change-tcp-mss default local-address name on-down on-up only-one "
+             "remote-address use-compression use-encryption use-ipv6 use-mpls use-upnp")
+        same("ppp profile: default", by_id(profiles, profile)["default"], False)
     secrets = api.path("ppp", "secret")
     first = secrets.add(name="user1", password="pw", service="l2tp", profile="l2tp")
     row = by_id(secrets, first)
     has("secret", row, name="user1", service="l2tp", profile="l2tp", caller_id="", routes="", limit_bytes_in=0, limit_bytes_out=0, disabled=False)
     second = secrets.add(name="user2", password="pw")
     true("ids differ", first != second)
+    if VERSION >= (7,):  # read from a real router; what a secret that was never used has of last-* differs
+        keys("secret", {k: v for k, v in by_id(secrets, second).items() if not k.startswith("last-")},
+             ".id caller-id disabled ipv6-routes limit-bytes-in limit-bytes-out name password profile routes service")
     has("secret with defaults", by_id(secrets, second), service="any", profile="default", disabled=False, comment=None)
     # Read from a real router.
     refused("duplicate", lambda: secrets.add(name="user1", password="x"), "failure: secret with the same name already exists")
@@ -200,7 +207,27 @@ def ipsec(api):
     has("policy", by_id(policies, policy), peer="site-c", tunnel=True, src_address="10.10.1.0/24", dst_address="10.10.2.0/24", src_port="any", dst_port="any",
         protocol="all", action="encrypt", level="require", ipsec_protocols="esp", proposal="s2s", disabled=False, dynamic=False, invalid=False, template=None, default=None,
         sa_dst_address="198.51.100.2")
-    policies.remove(policy)
+    keys("policy", by_id(policies, policy), ".id action active disabled dst-address dst-port dynamic invalid ipsec-protocols level peer ph2-count ph2-state "
+         "proposal protocol sa-dst-address sa-src-address src-address src-port tunnel")
+    has("nothing is up", by_id(policies, policy), active=False, ph2_count=0, ph2_state="no-phase2")
+    # A peer that has no single address, and a policy that names none.
+    peers.update(**{".id": peer, "passive": "yes", "!address": ""})
+    keys("peer for everybody", by_id(peers, peer), ".id disabled dynamic exchange-mode name passive profile responder send-initial-contact")
+    has("peer for everybody", by_id(peers, peer), passive=True, responder=True)
+    everything = policies.add(peer="site-c", tunnel="yes")
+    has("policy for everything", by_id(policies, everything), src_address="::/0", dst_address="::/0", sa_src_address="::", sa_dst_address="::", proposal="default")
+    policies.remove(everything)
+    groups = api.path("ip", "ipsec", "policy", "group")
+    group = groups.add(name="roaming")
+    policy_template = policies.add(template="yes", group="roaming", proposal="default", **{"src-address": "0.0.0.0/0", "dst-address": "0.0.0.0/0"})
+    has("template of a group", by_id(policies, policy_template), template=True, group="roaming", src_address="0.0.0.0/0", dst_address="0.0.0.0/0", proposal="default", default=None)
+    policies.remove(policy_template)
+    groups.remove(group)
+    refused("the default group stays", lambda: groups.remove("default"), "failure: .*")
+    second = policies.add(peer="site-c", tunnel="yes", proposal="s2s", **{"src-address": "10.10.1.0/24", "dst-address": "10.10.2.0/24"})
+    has("a second policy of the same selectors", by_id(policies, second), invalid=True)
+    has("the first stays valid", by_id(policies, policy), invalid=False)
+    policies.remove(second, policy)
     identities.remove(identity)
     peers.remove(peer)
 

@@ -57,8 +57,10 @@ async function change(api) {
   const long = 'x'.repeat(30000);
   await api.write('/ppp/secret/set', ['=.id=' + secret, '=comment=' + long]);
   same('a long word', (await one(api, '/ppp/secret', secret)).comment.length, long.length);
-  await api.write('/ppp/secret/unset', ['=.id=' + secret, '=value-name=comment']);
-  has('after unset', await one(api, '/ppp/secret', secret), { comment: undefined });
+  await api.write('/ppp/secret/set', ['=.id=' + secret, '=comment=', '=remote-address=10.10.50.9']);
+  has('without a comment', await one(api, '/ppp/secret', secret), { comment: undefined, 'remote-address': '10.10.50.9' });
+  await api.write('/ppp/secret/unset', ['=.id=' + secret, '=value-name=remote-address']);
+  has('after unset', await one(api, '/ppp/secret', secret), { 'remote-address': undefined });
   await refused('duplicate', api.write('/ppp/secret/add', ['=name=user1']), /^failure: secret with the same name already exists$/);
   same('remove', await api.write('/ppp/secret/remove', ['=.id=' + secret]), []);
   await refused('removed twice', api.write('/ppp/secret/remove', ['=.id=' + secret]), /^no such item( \(4\))?$/);

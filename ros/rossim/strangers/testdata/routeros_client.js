@@ -38,10 +38,10 @@ run(async () => {
   same('count', strip(await secrets().options('count-only').get()), [{ ret: 2 }]);
   same('none', await secrets().where('name', 'c').get(), []);
 
-  has('update', await secrets().update({ callerId: '192.0.2.1', comment: 'first' }, a.id), { id: a.id, callerId: '192.0.2.1', comment: 'first' });
+  has('update', await secrets().update({ callerId: '192.0.2.1', comment: 'first', remoteAddress: '10.10.50.9' }, a.id), { id: a.id, callerId: '192.0.2.1', comment: 'first', remoteAddress: '10.10.50.9' });
   has('disable', await secrets().disable(a.id), { disabled: true });
   has('enable', await secrets().enable(a.id), { disabled: false });
-  has('unset', await secrets().unset('comment', a.id), { comment: undefined, callerId: '192.0.2.1' });
+  has('unset', await secrets().unset('remoteAddress', a.id), { remoteAddress: undefined, callerId: '192.0.2.1' });
   has('update found by a query', await secrets().where('name', 'b').update({ disabled: true }), { id: b.id, disabled: true });
   await refused('unknown profile', secrets().update({ profile: 'nosuch' }, a.id), /^input does not match any value of profile$/);
   await refused('unknown attribute', secrets().add({ name: 'c', frob: 1 }), /^unknown parameter/);

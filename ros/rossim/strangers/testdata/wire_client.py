@@ -261,6 +261,33 @@ def until(c, tag, *words):
             return s
 
 
+def example():
+    """The manual's example of simultaneous commands, as it stands there."""
+    c = Conn()
+    c.send("/interface/listen", ".tag=2")
+    for tag, disabled, now in (("3", "yes", "true"), ("4", "no", "false")):
+        c.send("/interface/set", "=disabled=" + disabled, "=.id=ether1", ".tag=" + tag)
+        got = {row(s)[".tag"]: (s[0], row(s)) for s in (c.sentence(), c.sentence())}
+        same("done", got[tag][0], "!done")
+        same("heard", [got["2"][0]] + [got["2"][1].get(n) for n in ("name", "type", "disabled")], ["!re", "ether1", "ether", now])
+    seen = []
+    c.send("/interface/getall", ".tag=5")
+    while not seen or seen[-1][0] != "!done":
+        s = c.sentence()
+        seen.append((s[0], row(s)))
+    true("getall beside it", any(v.get("name") == "ether1" for _, v in seen), seen)
+    c.send("/cancel", "=tag=2", ".tag=7")
+    same("cancelled", [c.sentence() for _ in range(3)], [["!trap", "=category=2", "=message=interrupted", ".tag=2"], ["!done", ".tag=7"], ["!done", ".tag=2"]])
+    ether = [r["name"] for r in rows(c.ask("/interface/print", "?type=ether", "?type=vlan", "?#|"))]
+    true("all ethernet and VLAN interfaces", "ether1" in ether and "lo" not in ether, ether)
+    id_ = add(c, "/ip/pool", "=name=p", "=ranges=10.0.0.1")
+    noted = add(c, "/ppp/secret", "=name=noted", "=comment=c")
+    other = add(c, "/ppp/secret", "=name=other")
+    same("all with a comment that is not empty", [r["name"] for r in rows(c.ask("/ppp/secret/print", "?>comment="))], ["noted"])
+    for menu, gone in (("/ip/pool", id_), ("/ppp/secret", noted), ("/ppp/secret", other)):
+        c.ask(menu + "/remove", "=.id=" + gone)
+
+
 def follow():
     """print with follow answers what is there first; follow-only does not."""
     c, other = Conn(), Conn()
@@ -369,6 +396,6 @@ def many():
     same("none left", conns[2].ask("/ip/pool/print", "=count-only="), [["!done", "=ret=0"]])
 
 
-for step in (before_login, lengths, packets, tags, listening, running, follow, queries, printing, errors, secrets, many, quit_):
+for step in (before_login, lengths, packets, tags, listening, running, example, follow, queries, printing, errors, secrets, many, quit_):
     step()
 check.finish()
