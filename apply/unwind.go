@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"vpnbot/change"
@@ -49,8 +50,7 @@ func (j *job) rewind(ctx context.Context, journal []change.Entry) error {
 		}
 		marks[entry.Step] = entry.Mark
 	}
-	for i := len(j.r.Plan.Steps) - 1; i >= 0; i-- {
-		step := j.r.Plan.Steps[i]
+	for _, step := range slices.Backward(j.r.Plan.Steps) {
 		if forth[step.ID] == "" || back[step.ID] == change.StepDone {
 			continue
 		}
