@@ -1,8 +1,6 @@
 package change
 
-import (
-	"time"
-)
+import "time"
 
 // AccountAct is what a change does to an account.
 type AccountAct string
@@ -42,6 +40,8 @@ type AccountIntent struct {
 	// Expires is when a new or extended account ends by itself; zero: never. The
 	// approval of the change covers it.
 	Expires time.Time `json:"expires,omitzero"`
+	// Was is the date that an extension replaces.
+	Was time.Time `json:"was,omitzero"`
 	// Kick ends the sessions that go on with the old password, too.
 	Kick bool `json:"kick,omitempty"`
 }
@@ -108,7 +108,6 @@ func (a Account) After(now time.Time, r Request) Account {
 	switch want.Do {
 	case AccountRemove:
 		a.Removed = now
-		a = a.until(time.Time{}, "", now)
 	case AccountDisable, AccountExpire:
 		a.Off, a.Expired = r.Number, want.Do == AccountExpire
 	case AccountEnable:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"strings"
 
@@ -33,15 +32,8 @@ func (s *Service) accountIntent(ctx context.Context, c *call) (change.Intent, er
 		return change.Intent{}, change.ErrNotAllowed
 	}
 	account := change.AccountIntent{Name: c.Args["name"], Address: c.Args["address"], Note: c.Args["note"]}
-	if word := c.Args["handover"]; word != "" {
-		p, err := s.mentioned(ctx, c, word)
-		if err != nil {
-			return change.Intent{}, err
-		}
-		if !p.May(change.Operator, site) {
-			return change.Intent{}, bad("adduser.handover")
-		}
-		account.Handover = p.ID
+	if account.Handover, err = s.handover(ctx, c, site); err != nil {
+		return change.Intent{}, err
 	}
 	if account.Owner, err = s.owner(ctx, c, account.Handover != ""); err != nil {
 		return change.Intent{}, err
@@ -55,23 +47,21 @@ func (s *Service) targetSite(ctx context.Context, c *call) (string, error) {
 	if c.site != "" {
 		return c.site, nil
 	}
-	var defined []string
-	for _, site := range s.o.Estate.Sites {
-		_, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, site.Name)
-		switch {
-		case err == nil:
-			defined = append(defined, site.Name)
-		case !errors.Is(err, change.ErrNotFound):
-			return "", err
-		}
+	sites, err := s.dialinSites(ctx)
+	if err != nil {
+		return "", err
 	}
-	switch len(defined) {
+	switch len(sites) {
 	case 1:
-		return defined[0], nil
+		return sites[0].Name, nil
 	case 0:
 		return "", bad("adduser.nosite")
 	}
-	return "", &ParseError{change.T("adduser.whichsite"), change.T("adduser.whichsite.hint", "sites", strings.Join(defined, ", "))}
+	names := make([]string, len(sites))
+	for i, site := range sites {
+		names[i] = site.Name
+	}
+	return "", &ParseError{change.T("adduser.whichsite"), change.T("adduser.whichsite.hint", "sites", strings.Join(names, ", "))}
 }
 
 // owner returns the person whom the account is for. Somebody outside Slack can
@@ -179,14 +169,10 @@ func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, 
 // planAccount reads the router and computes the plan. The password that it makes
 // is sealed before anything else is done with it.
 func (s *Service) planAccount(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
-	def, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, intent.Site)
-	if errors.Is(err, change.ErrNotFound) {
-		return change.Plan{}, nil, vpn.NoDefinition(intent.Site)
+	if intent.Account.Do != change.AccountNew {
+		return s.planAccountChange(ctx, intent)
 	}
-	if err != nil {
-		return change.Plan{}, nil, err
-	}
-	dialin, err := vpn.DecodeDialIn(def)
+	def, dialin, err := s.dialin(ctx, intent.Site)
 	if err != nil {
 		return change.Plan{}, nil, err
 	}

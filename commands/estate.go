@@ -167,6 +167,9 @@ func (s *Service) owners(ctx context.Context, sites []vpn.Site) (map[string]chan
 			return nil, err
 		}
 		for _, a := range accounts {
+			if !a.Removed.IsZero() {
+				continue
+			}
 			owners[accountKey(a.Site, a.Name)] = a
 		}
 	}
@@ -176,7 +179,7 @@ func (s *Service) owners(ctx context.Context, sites []vpn.Site) (map[string]chan
 func accountKey(site, name string) string { return site + "/" + name }
 
 func ownerCell(owners map[string]change.Account, site, name string) change.Text {
-	if a, ok := owners[accountKey(site, name)]; ok {
+	if a, ok := owners[accountKey(site, name)]; ok && a.Owner != "" {
 		return value(a.Owner)
 	}
 	return change.T("common.unknown")

@@ -21,7 +21,7 @@ func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
 		}
 		// Somebody else's account that the caller hands over shows only while its
 		// credentials wait.
-		accounts = append(accounts, slices.DeleteFunc(list, func(a change.Account) bool { return a.Owner != me })...)
+		accounts = append(accounts, slices.DeleteFunc(list, func(a change.Account) bool { return a.Owner != me || !a.Removed.IsZero() })...)
 	}
 	reply := Reply{Title: change.T("me.title")}
 	waiting, err := s.waiting(ctx, c)

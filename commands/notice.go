@@ -14,7 +14,7 @@ func (s *Service) Notice(ctx context.Context, n change.Notice) (Reply, error) {
 	switch n.Kind {
 	case change.NoticeCard:
 		return s.Card(ctx, n.Request)
-	case change.NoticeOutcome, change.NoticeReminder, change.NoticeProven:
+	case change.NoticeOutcome, change.NoticeReminder, change.NoticeProven, change.NoticeAccount:
 		r, err := s.o.Ledger.Request(ctx, n.Request)
 		if err != nil {
 			return Reply{}, err
@@ -45,6 +45,8 @@ func (s *Service) requestNotice(ctx context.Context, kind change.NoticeKind, r c
 			Say(Warning, change.T("notice.reminder", "count", r.Missing(), "until", r.Expires)),
 			Part{Buttons: cardButtons(r)[:2]})
 		return reply, nil
+	case change.NoticeAccount:
+		return accountNotice(r), nil
 	case change.NoticeProven:
 		return Reply{Title: heading(r), Tone: Good, Parts: []Part{Say(Good, change.T("notice.proven"))}}, nil
 	}
@@ -58,6 +60,16 @@ func (s *Service) requestNotice(ctx context.Context, kind change.NoticeKind, r c
 		}})
 	}
 	return reply, nil
+}
+
+// accountNotice tells the owner of an account what was done with it.
+func accountNotice(r change.Request) Reply {
+	account := r.Plan.Intent.Account
+	pairs := []any{"account", account.Name, "site", r.Plan.Intent.Site}
+	return Reply{Title: change.T("notice.account.title", "account", account.Name), Tone: Warning, Parts: []Part{
+		Say("", change.T("notice.account."+string(account.Do), pairs...)),
+		Say(Hint, change.T("notice.account.hint", "person", r.Requester)),
+	}}
 }
 
 // revealNotice is about credentials and never shows them.
@@ -82,6 +94,11 @@ func revealNotice(n change.Notice, v change.Reveal, now time.Time) Reply {
 	reply := Reply{Title: change.T("notice.credentials.title"), Parts: []Part{
 		Say("", change.T("notice.credentials", "account", account, "site", site)),
 	}}
+	if v.Credentials.Renewed {
+		reply = Reply{Title: change.T("notice.renewed.title"), Parts: []Part{
+			Say("", change.T("notice.renewed", "account", account, "site", site)),
+		}}
+	}
 	if v.Credentials.Password == "" {
 		said := change.T("notice.key", "account", account, "site", site)
 		if account == "" {

@@ -292,7 +292,7 @@ func (f *filler) missing() *ParseError {
 		if _, ok := f.args[s.Name]; !ok && !s.Optional {
 			return f.problem("parse.missing", "what", "--"+s.Name+" "+s.Shown)
 		}
-		if s.Kind == OwnerValue && !strings.HasPrefix(f.args[s.Name], "@") && f.args["handover"] == "" {
+		if word, given := f.args[s.Name]; given && s.Kind == OwnerValue && !strings.HasPrefix(word, "@") && f.args["handover"] == "" {
 			return bad("parse.person", "what", "--"+s.Name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
+	"vpnbot/vpn"
 )
 
 // value is a Text that is only its value.
@@ -35,6 +36,9 @@ func heading(r change.Request) change.Text {
 		subject = r.Plan.Intent.Tunnel
 	}
 	title := change.T("title."+r.Plan.Intent.Verb, "subject", subject, "site", r.Plan.Intent.Site)
+	if n := r.Plan.Intent.Undo; n != 0 {
+		title = change.T("title.rollback", "subject", subject, "site", r.Plan.Intent.Site, "other", n)
+	}
 	if n := r.Plan.Intent.Resume; n != 0 {
 		title = change.T("title.resume."+string(r.Plan.Intent.Towards), "subject", subject, "other", n)
 	}
@@ -83,7 +87,7 @@ func diff(step change.Step) *Diff {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		line := DiffLine{Name: name, Before: step.Before[name], After: step.After[name]}
+		line := DiffLine{Name: name, Before: vpn.ReadableBytes(step.Before[name]), After: vpn.ReadableBytes(step.After[name])}
 		if mark, secret := step.Marks[name]; secret {
 			line.Before, line.After = "", mark
 		}

@@ -36,6 +36,7 @@ type RequestReader interface {
 
 // AccountReader reads accounts and the windows in which credentials open.
 type AccountReader interface {
+	Account(ctx context.Context, site, name string) (change.Account, error)
 	Accounts(ctx context.Context, site string) ([]change.Account, error)
 	AccountsOf(ctx context.Context, p change.PersonID) ([]change.Account, error)
 	Reveal(ctx context.Context, id string) (change.Reveal, error)

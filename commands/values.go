@@ -30,6 +30,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 	switch s.Kind {
 	case NameValue:
 		return readName(folded)
+	case AccountValue:
+		return readAccount(folded)
 	case SiteValue:
 		return readSite(folded)
 	case PlaceValue:
@@ -81,6 +83,18 @@ func bad(id string, pairs ...any) *ParseError {
 func readName(v string) (string, *ParseError) {
 	if r, refused := errors.AsType[*vpn.Refusal](vpn.CheckAccountName(v)); refused {
 		return "", &ParseError{r.Text, r.Hint}
+	}
+	return v, nil
+}
+
+// account is how accounts are called that people made by hand: as those of the bot,
+// or with letters of any script, an at sign, a plus or a domain.
+var account = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}._@+\\-]{0,62}$`)
+
+// readAccount refuses what is no name of an account.
+func readAccount(v string) (string, *ParseError) {
+	if v = strings.Map(foldDash, v); !account.MatchString(v) {
+		return "", bad("parse.account")
 	}
 	return v, nil
 }

@@ -56,6 +56,7 @@ const (
 	TunnelNameValue // of a tunnel that is to be
 	SettingsValue   // KEY=VALUE of a tunnel, once or more: it takes the rest of the line
 	ServerValue     // KEY=VALUE of a dial-in server, likewise
+	AccountValue    // the name of an account that is there, however it was made
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -65,18 +66,18 @@ func Verbs() []Verb {
 	tunnel := place
 	tunnel.Optional = false
 	dialIn := Slot{Name: "site", Kind: SiteValue, Shown: "SITE"}
-	handover := Slot{Name: "handover", Also: []string{"轉交"}, Kind: PersonValue, Optional: true, Shown: "@OPERATOR"}
 	settings := Slot{Name: argSettings, Kind: SettingsValue, Shown: "KEY=VALUE"}
 	options := settings
 	options.Optional = true
 	yes := Slot{Name: "yes", Also: []string{"確定"}, Kind: SwitchValue, Optional: true}
 	number := Slot{Name: "request", Kind: NumberValue, Shown: "N"}
-	return []Verb{
+	person, handover := handing()
+	return slices.Concat([]Verb{
 		{
 			Name: "adduser", Also: []string{"新增帳號", "新增使用者", "add"}, Need: change.Operator, Changing: true,
 			Slots: []Slot{{Name: "name", Kind: NameValue, Shown: "NAME"}},
 			Flags: []Slot{
-				{Name: "for", Also: []string{"給", "持有人"}, Kind: OwnerValue, Shown: "@PERSON"},
+				person,
 				{Name: "site", Also: []string{"據點"}, Kind: SiteValue, Optional: true, Shown: "SITE"},
 				{Name: "address", Also: []string{"位址", "ip"}, Kind: AddressValue, Optional: true, Shown: "IP"},
 				{Name: "note", Also: []string{"備註"}, Kind: TextValue, Optional: true, Shown: "TEXT"},
@@ -85,6 +86,7 @@ func Verbs() []Verb {
 			},
 			run: (*Service).adduser,
 		},
+	}, accountVerbs(yes), []Verb{
 		{
 			Name: verbRedo, Also: []string{"重建", "重建通道"}, Need: change.Operator, Changing: true, Reads: true,
 			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
@@ -169,7 +171,7 @@ func Verbs() []Verb {
 			Name: "help", Also: []string{"說明", "幫助", "?"}, Terminal: true,
 			Slots: []Slot{{Name: "verb", Kind: VerbValue, Optional: true, Shown: "VERB"}}, run: (*Service).help,
 		},
-	}
+	})
 }
 
 // lookup finds the verb that word names, or its synonym.

@@ -50,13 +50,15 @@ func (w *Watch) proveServer(ctx context.Context, now time.Time, r change.Request
 
 func (w *Watch) proveOne(ctx context.Context, now time.Time, r change.Request, snap change.Snapshot) error {
 	intent := r.Plan.Intent
-	live := snap.Rows(change.Query{Menu: "/ppp/active", Where: map[string]string{"name": intent.Account.Name, "service": "l2tp"}})
-	if len(live) == 0 {
+	if !vpn.Used(r, snap) {
 		return nil
 	}
 	account, err := w.o.Ledger.Account(ctx, intent.Site, intent.Account.Name)
 	if err != nil {
 		return fmt.Errorf("reading account %s: %w", intent.Account.Name, err)
+	}
+	if account.Keyed != "" && account.Keyed != r.ID {
+		return nil // it has had another password since
 	}
 	m, err := r.Prove(now, account)
 	return w.commit(ctx, m, err)

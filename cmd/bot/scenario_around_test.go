@@ -52,6 +52,14 @@ func (p *scene) atRouter(neg bool, args []string) {
 		p.ts.Check(r.Flush("/ip/ipsec/installed-sa"))
 	case "without":
 		r.SetAbsent(rest...)
+	case "dials":
+		p.need(rest, 2, "router SITE dials ACCOUNT FROM")
+		_, err := r.Connect(o.client(rest[0], rest[1]))
+		p.ts.Check(err)
+	case "loses":
+		if r.Disconnect(rest[0]) == 0 {
+			p.ts.Fatalf("%s is not connected", rest[0])
+		}
 	case "wrote":
 		settle(time.Second)
 		if got := strconv.Itoa(r.Writes()); (got == rest[0]) == neg {

@@ -112,12 +112,14 @@ type scene struct {
 	running  bool
 	away     bool // Slack
 	tampered bool
-	copied   []byte       // the ledger
-	printed  bytes.Buffer // by the terminal
+	// passwords are all that stood on a router so far, with their accounts.
+	passwords map[string]string
+	copied    []byte       // the ledger
+	printed   bytes.Buffer // by the terminal
 }
 
 func perform(t *testing.T, file string) {
-	p := &scene{world: newWorldOn(t, &cable{wrap: newBuffered}), before: map[string]map[string]bool{}}
+	p := &scene{world: newWorldOn(t, &cable{wrap: newBuffered}), before: map[string]map[string]bool{}, passwords: map[string]string{}}
 	p.slack.Record(true)
 	testscript.RunT(stage{t}, testscript.Params{
 		Files: []string{file},
@@ -170,6 +172,7 @@ func (p *scene) verbs() map[string]verb {
 		verbs[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			p.ts = ts
 			do(neg, args)
+			p.learn()
 		}
 	}
 	return verbs
