@@ -143,3 +143,35 @@ func TestEngine_Tunnel_Switches(t *testing.T) {
 		}
 	}
 }
+
+// Ensure versions, and behaviours of tables that no source proves, do not matter.
+func TestEngine_Tunnel_Kinds(t *testing.T) {
+	kinds := map[string]rossim.Options{
+		"6.49.7":                 {Profile: "6.49.7"},
+		"7.17.2":                 {Profile: "7.17.2"},
+		"secrets in clear":       {PrintMasks: "no"},
+		"words of 7.23":          {Tables: rossim.Tables{Texts: "newest"}},
+		"what is in use dangles": {Tables: rossim.Tables{InUseDangles: true}},
+		"static rows in front":   {Tables: rossim.Tables{StaticFirst: true}},
+		"part of a list":         {Tables: rossim.Tables{PartWay: true}},
+	}
+	for i, name := range slices.Sorted(maps.Keys(kinds)) {
+		kind := kinds[name]
+		for _, vain := range []bool{false, true} {
+			if sparse && vain == (i%2 == 0) {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				playOf(t, kind, rossim.Switches{}, everything(), func(w *world) {
+					spoiled, want := (func(*change.Plan))(nil), change.Committed
+					if vain {
+						spoiled, want = spoil, change.Reverted
+					}
+					id := w.plan("redo", vpn.PlanRedo, spoiled)
+					w.start(&life{})
+					w.ended(w.wait(id, 20*time.Minute), want)
+				})
+			})
+		}
+	}
+}

@@ -21,8 +21,14 @@ func play(t *testing.T, nat schema.Row, f func(w *world)) {
 
 func playWith(t *testing.T, sw rossim.Switches, nat schema.Row, f func(w *world)) {
 	t.Helper()
+	playOf(t, rossim.Options{}, sw, nat, f)
+}
+
+// playOf is playWith with routers of another kind.
+func playOf(t *testing.T, kind rossim.Options, sw rossim.Switches, nat schema.Row, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, sw, nat)
+		w := newWorldOf(t, kind, sw, nat)
 		defer w.close()
 		if !w.up() {
 			w.Fatal("the tunnel is not up to begin with")

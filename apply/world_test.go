@@ -32,6 +32,7 @@ var names = []string{"gw-hq", "gw-fengshan"}
 // client of routers, and a ledger in memory.
 type world struct {
 	*testing.T
+	kind   rossim.Options // what routers are
 	in     *rossim.Internet
 	fleet  *ros.Fleet
 	pipes  map[string]*pipes
@@ -76,7 +77,13 @@ func sites() vpn.Estate {
 
 func newWorld(t *testing.T, sw rossim.Switches, nat schema.Row) *world {
 	t.Helper()
-	w := &world{T: t, pipes: map[string]*pipes{}, estate: sites(), before: map[string]map[string][]schema.Row{}}
+	return newWorldOf(t, rossim.Options{}, sw, nat)
+}
+
+// newWorldOf is newWorld with routers of another kind.
+func newWorldOf(t *testing.T, kind rossim.Options, sw rossim.Switches, nat schema.Row) *world {
+	t.Helper()
+	w := &world{T: t, kind: kind, pipes: map[string]*pipes{}, estate: sites(), before: map[string]map[string][]schema.Row{}}
 	w.tunnel = vpn.Tunnel{Name: "hq-fengshan", Ends: [2]vpn.End{
 		{Site: "hq", Probes: []netip.Addr{netip.MustParseAddr("192.168.77.1"), netip.MustParseAddr("192.168.78.1")}},
 		{Site: "fengshan", Probes: []netip.Addr{netip.MustParseAddr("192.168.88.1")}},
@@ -116,7 +123,7 @@ func (w *world) settle() {
 // router makes one end as somebody made it by hand, and other things beside it.
 func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
 	w.Helper()
-	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: latency})
+	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: latency, Profile: w.kind.Profile, PrintMasks: w.kind.PrintMasks, Tables: w.kind.Tables})
 	if err != nil {
 		w.Fatal(err)
 	}
