@@ -27,6 +27,9 @@ var recap = regexp.MustCompile(`(?m)^localhost\s+: ok=([1-9]\d*)\s+changed=\d+\s
 // Ensure Ansible's modules bring menus to what is wanted, find nothing to change
 // when they are asked again, and are refused what RouterOS refuses.
 func TestAnsible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sixty Python programs, one after the other")
+	}
 	needPython(t, "librouteros")
 	for _, part := range []string{playbook, collection} {
 		if _, err := os.Stat(part); err != nil {
@@ -34,6 +37,7 @@ func TestAnsible(t *testing.T) {
 		}
 	}
 	r := simulate(t, "7.17.2")
+	watchScripts(t)
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
 	defer cancel()

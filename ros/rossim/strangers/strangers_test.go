@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "vpnbot/ros/rossim" // so that no test result is kept once the simulator differs
 )
 
 // scriptLimit is how long one script may run. It only ends what hangs.
@@ -25,25 +27,34 @@ var program string
 
 // TestMain builds the bot once, without the race detector: strangers time out
 // where a slow simulator answers late.
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) (code int) {
 	dir, err := os.MkdirTemp("", "strangers")
+	if err == nil {
+		defer func() {
+			if err := os.RemoveAll(dir); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
+		program = filepath.Join(dir, "bot")
+		err = prepare()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	code := 1
-	program = filepath.Join(dir, "bot")
+	return m.Run()
+}
+
+func prepare() error {
 	if os.Getenv("VPNBOT_STRANGERS") == "off" {
-		code = m.Run()
-	} else if out, err := exec.Command("go", "build", "-o", program, "vpnbot/cmd/bot").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the bot: %v\n%s", err, out)
-	} else {
-		code = m.Run()
+		return nil
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if out, err := exec.Command("go", "build", "-o", program, "vpnbot/cmd/bot").CombinedOutput(); err != nil {
+		return fmt.Errorf("building the bot: %w\n%s", err, out)
 	}
-	os.Exit(code)
+	return nil
 }
 
 // router is what a line of "bot sim" tells.
@@ -112,7 +123,7 @@ func (r router) environment(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(os.Environ(),
+	return append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1",
 		"ROUTER_VERSION="+r.version, "ROUTER_NAME="+r.name, "ROUTER_HOST="+host, "ROUTER_PORT="+port, "ROUTER_TLS_PORT="+secure,
 		"ROUTER_USER="+r.user, "ROUTER_PASSWORD="+r.password, "ROUTER_FINGERPRINT="+r.fingerprint)
 }
@@ -128,6 +139,7 @@ func (r router) play(t *testing.T, environment []string, command ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptLimit)
 	defer cancel()
+	watchScripts(t)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = "testdata"
 	cmd.Env = append(r.environment(t), environment...)
@@ -145,6 +157,21 @@ func (r router) play(t *testing.T, environment []string, command ...string) {
 		t.Errorf("passed %s of %d checks:\n%s", m[1], checked, out)
 	}
 	t.Logf("%d checks", checked)
+}
+
+// watchScripts looks at every script, so that no test result is kept once one
+// differs.
+func watchScripts(t *testing.T) {
+	t.Helper()
+	scripts, err := filepath.Glob("testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts {
+		if _, err := os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // python is Debian's interpreter, which sees Debian's modules.
