@@ -5,7 +5,9 @@ package main
 import (
 	"errors"
 	"net/netip"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"vpnbot/ros/rossim"
 )
@@ -86,4 +88,24 @@ func (p *scene) talks(tunnel string, near, far *office, there, back string) erro
 		}
 	}
 	return nil
+}
+
+// saidUp is the title of an answer that read both ends just now and calls a tunnel
+// up.
+var saidUp = regexp.MustCompile(`(?m)(\S+?)(?:: UP|：正常)$`)
+
+// upIsTrue fails the script when an answer that was just given calls a tunnel up
+// that is not: the ends do not share their SAs, or the line between them carries
+// none. The truth is the simulator's, not that of any row.
+func (p *scene) upIsTrue(answer string) {
+	m := saidUp.FindStringSubmatch(answer)
+	if m == nil {
+		return
+	}
+	from, to, _ := strings.Cut(m[1], "-") // as every tunnel of this world is called
+	near, far := p.office(from), p.office(to)
+	a, b := netip.MustParseAddr(near.LAN+".31"), netip.MustParseAddr(far.LAN+".12")
+	if !p.internet.Protected(a, b) || !p.internet.Protected(b, a) {
+		p.ts.Fatalf("%s is called up and is not\n%s", m[1], answer)
+	}
 }

@@ -147,6 +147,7 @@ func (p *scene) answered(user string, neg bool, words []string) {
 	if neg {
 		return
 	}
+	p.upIsTrue(fresh()[0].Plain())
 	settle(time.Second)
 	if n := len(fresh()); n != 1 {
 		p.ts.Fatalf("%d answers, want 1\n%s", n, p.sight(user))
