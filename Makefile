@@ -3,7 +3,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VULN     := golang.org/x/vuln/cmd/govulncheck@latest
 FUZZTIME ?= 30s
 
-.PHONY: help check format test lab kill fuzz bench demo vuln
+.PHONY: help check format test record lab kill fuzz bench demo vuln
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -18,6 +18,13 @@ format:
 
 test: ## all tests, with the race detector, in random order
 	go test -race -shuffle=on ./...
+
+# ROUTEROS_TEST_ADDRESS=host:8729 ROUTEROS_TEST_USERNAME= ROUTEROS_TEST_PASSWORD=
+# ROUTEROS_TEST_FINGERPRINT=sha256:HEX: a spare router, on which one PPP secret is
+# added and removed. Read what was recorded before you publish it: its rows stand in it.
+record: ## keep what a real router says to the tests of ros, as ROUTEROS_TEST_RECORD=NAME, to be replayed
+	@test -n "$$ROUTEROS_TEST_ADDRESS" -a -n "$$ROUTEROS_TEST_RECORD" || { echo "ROUTEROS_TEST_ADDRESS and ROUTEROS_TEST_RECORD: expected a router and a name"; exit 1; }
+	go test -count=1 -run '^(TestSnapshot|TestExecute|TestExecute_Refused|TestCheck)$$' ./ros
 
 lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IKE daemons (root; what is missing it names)
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab

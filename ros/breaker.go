@@ -8,21 +8,24 @@ import (
 	"time"
 )
 
-// Pauses after failed connections. Two failures are free; a refused login is
-// not, since each one stands in the router's log and may lock the user out.
+// Pauses after failures. Two are free; a refused login is not, since each one
+// stands in the router's log and may lock the user out. A login that works and
+// leads to no answer is free as well, but comes to stand in the log as often: it
+// is tried ever more seldom.
 const (
-	freeFailures  = 2
-	firstPause    = time.Second
-	longestPause  = 15 * time.Second
-	firstRefused  = 15 * time.Second
-	longestRefuse = 5 * time.Minute
+	freeFailures = 2
+	firstPause   = time.Second
+	longestPause = 15 * time.Second
+	longestVain  = 5 * time.Minute
+	firstRefused = 15 * time.Second
 )
 
-// breaker keeps a login from being tried over and over while it cannot work.
-// Its lock is never held while waiting.
+// breaker keeps a router, or one login of it, from being tried over and over
+// while it cannot work. Its lock is never held while waiting.
 type breaker struct {
 	mu       sync.Mutex
-	failures int
+	failures int // in a row
+	vain     int // of these, behind a login
 	until    time.Time
 	last     error
 }
@@ -42,16 +45,23 @@ func (b *breaker) check(now time.Time) error {
 func (b *breaker) passed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures, b.until, b.last = 0, time.Time{}, nil
+	b.failures, b.vain, b.until, b.last = 0, 0, time.Time{}, nil
 }
 
-// failed counts a failure and sets the pause.
-func (b *breaker) failed(err error, now time.Time) {
+// failed counts a failure and sets the pause. vain is one behind a login.
+func (b *breaker) failed(err error, vain bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures++
+	if vain {
+		b.vain++
+	}
 	b.last = err
-	b.until = now.Add(jitter(pause(b.failures, errors.Is(err, ErrLogin))))
+	wait := max(pause(b.failures-freeFailures, firstPause, longestPause), pause(b.vain-freeFailures, firstPause, longestVain))
+	if errors.Is(err, ErrLogin) {
+		wait = pause(b.failures, firstRefused, longestVain)
+	}
+	b.until = now.Add(jitter(wait))
 }
 
 // resting returns the reason of the current pause, nil when there is none.
@@ -65,15 +75,11 @@ func (b *breaker) resting(now time.Time) error {
 }
 
 // pause doubles with every failure up to a bound.
-func pause(failures int, refused bool) time.Duration {
-	first, longest, n := firstPause, longestPause, failures-freeFailures
-	if refused {
-		first, longest, n = firstRefused, longestRefuse, failures
-	}
-	if n <= 0 {
+func pause(failures int, first, longest time.Duration) time.Duration {
+	if failures <= 0 {
 		return 0
 	}
-	return min(first<<min(n-1, 16), longest)
+	return min(first<<min(failures-1, 16), longest)
 }
 
 // jitter spreads d by a quarter to either side, so that many routers that went

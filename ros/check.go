@@ -56,6 +56,7 @@ const (
 	WarnFlagged       WarningKind = "flagged"
 	WarnHomeMode      WarningKind = "home-mode"
 	WarnExpires       WarningKind = "certificate-expires" // Detail: RFC 3339 time
+	WarnNewer         WarningKind = "version-newer"       // Detail: version; our facts end before it
 )
 
 // Warning is one thing that an administrator should look at.
@@ -112,7 +113,9 @@ func (p *pool) fresh(ctx context.Context, f func(*session) error) error {
 		return err
 	}
 	defer p.drop(s)
-	return f(s)
+	err = f(s)
+	p.tell(ctx, err, s.broken)
+	return err
 }
 
 // inspect fills in what the reading login can see.
@@ -199,6 +202,9 @@ func (r *Report) warn(now time.Time, read, write bool) {
 	if r.Device.Mode == "home" {
 		r.Warnings = append(r.Warnings, Warning{Kind: WarnHomeMode})
 	}
+	if read && newer(r.Version) {
+		r.Warnings = append(r.Warnings, Warning{Kind: WarnNewer, Detail: r.Version})
+	}
 	if end := r.Certificate.NotAfter; !end.IsZero() && end.Before(now.Add(expiryNotice)) {
 		r.Warnings = append(r.Warnings, Warning{Kind: WarnExpires, Detail: end.UTC().Format(time.RFC3339)})
 	}
@@ -220,6 +226,19 @@ func (r *Report) judge(a Access, want rights) {
 			r.Warnings = append(r.Warnings, Warning{Kind: WarnRightTooMany, User: a.User, Detail: policy})
 		}
 	}
+}
+
+// The newest version that facts about menus were taken from, whatever its patch
+// level.
+const knownMajor, knownMinor = 7, 24
+
+// newer tells whether a router's version is one that nobody here has looked at. It
+// is used like the newest that is known: what differs shows in refusals and in
+// rows that are read back.
+func newer(version string) bool {
+	v, err := schema.ParseVersion(version)
+	v.Patch = 0
+	return err != nil || v.Compare(schema.Version{Major: knownMajor, Minor: knownMinor}) > 0
 }
 
 func isTrue(value string) bool { return value == "true" || value == "yes" }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vpnbot/change/secret"
@@ -69,7 +70,9 @@ type Fleet struct {
 // router is one router with the sessions of both logins.
 type router struct {
 	read, write *pool
+	reach       breaker
 	count       counters
+	version     atomic.Pointer[string] // seen last
 }
 
 // New checks the options and returns a Fleet. It connects to nothing yet.
@@ -120,7 +123,7 @@ func newRouter(r Router, o Options) (*router, error) {
 	base := func(login Login, sessions int, idle time.Duration) *pool {
 		return &pool{
 			router: r, login: login, tls: config, dial: o.Dial, log: o.Log, timeout: o.Timeout,
-			idle: idle, count: &made.count, slots: make(chan struct{}, sessions),
+			idle: idle, count: &made.count, reach: &made.reach, slots: make(chan struct{}, sessions),
 		}
 	}
 	made.read = base(r.Read, readSessions, readIdle)

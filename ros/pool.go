@@ -29,7 +29,8 @@ type pool struct {
 	timeout time.Duration
 	idle    time.Duration // how long an unused session stays open
 	count   *counters
-	breaker breaker
+	reach   *breaker      // of the router, for both logins
+	refused breaker       // of this login
 	slots   chan struct{} // held by who uses a session or opens one
 
 	mu    sync.Mutex // never held while waiting
@@ -60,9 +61,9 @@ func (p *pool) use(ctx context.Context, f func(*session) error) error {
 	}
 	s := p.take()
 	if s != nil {
-		err := p.serve(s, f)
-		lost := errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrUnknownOutcome)
-		if !lost || ctx.Err() != nil {
+		broken, err := p.serve(s, f)
+		if lost := errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrUnknownOutcome); !lost || ctx.Err() != nil {
+			p.tell(ctx, err, broken)
 			return err
 		}
 	}
@@ -70,14 +71,29 @@ func (p *pool) use(ctx context.Context, f func(*session) error) error {
 	if err != nil {
 		return err
 	}
-	return p.serve(s, f)
+	broken, err := p.serve(s, f)
+	p.tell(ctx, err, broken)
+	return err
 }
 
 // serve runs f and puts the session back when it is still good.
-func (p *pool) serve(s *session, f func(*session) error) error {
-	err := f(s)
+func (p *pool) serve(s *session, f func(*session) error) (broken bool, err error) {
+	err = f(s)
+	broken = s.broken // not to be read once it is put back
 	p.put(s)
-	return err
+	return broken, err
+}
+
+// tell tells the breakers how a session did: only an answer counts for a router,
+// not that it lets us in.
+func (p *pool) tell(ctx context.Context, err error, broken bool) {
+	switch {
+	case !broken:
+		p.reach.passed()
+		p.refused.passed()
+	case err != nil && ctx.Err() == nil: // otherwise it is the caller's doing
+		p.reach.failed(err, true, time.Now())
+	}
 }
 
 // take returns the session that was used last, or nil.
@@ -137,27 +153,33 @@ func (p *pool) end() {
 	p.rest = nil
 }
 
-// open makes a new session unless the breaker forbids it.
+// open makes a new session unless a breaker forbids it.
 func (p *pool) open(ctx context.Context) (*session, error) {
-	if err := p.breaker.check(time.Now()); err != nil {
-		return nil, err
+	for _, b := range []*breaker{p.reach, &p.refused} {
+		if err := b.check(time.Now()); err != nil {
+			return nil, err
+		}
 	}
 	return p.openNow(ctx)
 }
 
-// openNow makes a new session whatever the breaker says, and tells it the
-// outcome.
+// openNow makes a new session whatever the breakers say, and tells them what went
+// wrong.
 func (p *pool) openNow(ctx context.Context) (*session, error) {
 	s, err := p.connect(ctx)
 	switch {
 	case err == nil:
-		p.breaker.passed()
 		p.count.open.Add(1)
 		p.log.Info("logged in to router", "router", p.router.Name, "user", p.login.User)
 	case ctx.Err() != nil: // the caller's doing, not the router's
 	default:
 		p.count.errors.Add(1)
-		p.breaker.failed(err, time.Now())
+		if errors.Is(err, ErrLogin) {
+			p.reach.passed()
+			p.refused.failed(err, false, time.Now())
+		} else {
+			p.reach.failed(err, false, time.Now())
+		}
 		p.log.Warn("no session with router", "router", p.router.Name, "user", p.login.User, "err", err)
 	}
 	return s, err

@@ -189,3 +189,78 @@ func TestBreaker_Login(t *testing.T) {
 		}
 	})
 }
+
+// Ensure both logins share what is known of a router: while it is away, reads and
+// writes together try it no more often than one of them would, and an answer to
+// either ends the pause of both.
+func TestBreaker_BothLogins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{script: polite}
+		dials, away := 0, true
+		f := newFleet(t, func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials++; away {
+				return nil, errors.New("connection refused")
+			}
+			return s.dial(ctx, network, address)
+		}, time.Minute)
+		t.Cleanup(s.group.Wait)
+		write := func() error { return f.Execute(t.Context(), "r", 7, addStep(), vault{}) }
+		for range 1800 {
+			if _, err := f.Snapshot(t.Context(), "r"); !errors.Is(err, ros.ErrUnreachable) {
+				t.Fatalf("read: got %v, want %v", err, ros.ErrUnreachable)
+			}
+			time.Sleep(time.Second)
+			if err := write(); !errors.Is(err, ros.ErrUnreachable) || errors.Is(err, ros.ErrUnknownOutcome) {
+				t.Fatalf("write: got %v, want %v", err, ros.ErrUnreachable)
+			}
+			time.Sleep(time.Second)
+		}
+		if dials > 400 {
+			t.Errorf("got %d attempts in an hour, want at most 400", dials)
+		}
+		away = false
+		time.Sleep(20 * time.Second)
+		if _, err := f.Snapshot(t.Context(), "r"); err != nil {
+			t.Error(err)
+		}
+		if err := write(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Ensure a router that lets us in and then answers nothing is asked ever more
+// seldom, since each attempt stands in its log; and that it is back in use within
+// minutes of its recovery.
+func TestBreaker_Vain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := true
+		s := &scripted{script: func(w *wire, words []string, tag string) bool { return silent || polite(w, words, tag) }}
+		f := s.fleet(t, 10*time.Second)
+		for start := time.Now(); time.Since(start) < 24*time.Hour; time.Sleep(10 * time.Second) {
+			if _, err := f.Snapshot(t.Context(), "r"); !errors.Is(err, ros.ErrTimeout) {
+				t.Fatalf("got %v, want %v", err, ros.ErrTimeout)
+			}
+		}
+		if got := s.dials.Load(); got < 200 || got > 400 {
+			t.Errorf("got %d logins a day, want 200 to 400", got)
+		}
+		if got := f.Stats()[0].Resting; !errors.Is(got, ros.ErrTimeout) {
+			t.Errorf("resting: got %v, want %v", got, ros.ErrTimeout)
+		}
+		silent = false
+		time.Sleep(longestVain)
+		for range 2 {
+			if _, err := f.Snapshot(t.Context(), "r"); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := f.Stats()[0].Resting; got != nil {
+			t.Errorf("got %v, want no pause", got)
+		}
+	})
+}
+
+// longestVain is the longest pause behind a login that led to nothing, with what
+// it is spread by.
+const longestVain = 5*time.Minute + 5*time.Minute/4

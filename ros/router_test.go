@@ -1,11 +1,13 @@
 package ros_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,25 +20,48 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// The tests of this file hold for every router. They run against the stand-in,
-// and against a real one when ROUTEROS_TEST_ADDRESS, _USERNAME and _PASSWORD
-// are set (with _FINGERPRINT, unless the address is a loopback one). On it they
-// add and remove one PPP secret called vpnbot-test.
+// The tests of this file that run everywhere hold for every router: for the
+// stand-in, for what real ones said in transcripts, and for the one that
+// ROUTEROS_TEST_ADDRESS names, with _USERNAME, _PASSWORD and _FINGERPRINT (not
+// needed at a loopback address). On it they add and remove one PPP secret called
+// vpnbot-test. With ROUTEROS_TEST_RECORD=NAME they keep what it said.
 
 // account is the row that the tests add.
 const account = "vpnbot-test"
 
-// target returns a Fleet with the one router "gw".
-func target(t *testing.T) *ros.Fleet {
+// everywhere runs a test against the stand-in and against every transcript of the
+// test, or against the router that the environment names.
+func everywhere(t *testing.T, test func(t *testing.T, f *ros.Fleet)) {
 	t.Helper()
-	address, ok := os.LookupEnv("ROUTEROS_TEST_ADDRESS")
-	if !ok {
-		f, _ := simulated(t, rossim.Options{Name: "gw"})
-		return f
+	if address, ok := os.LookupEnv("ROUTEROS_TEST_ADDRESS"); ok {
+		login := ros.Login{User: os.Getenv("ROUTEROS_TEST_USERNAME"), Password: secret.New(os.Getenv("ROUTEROS_TEST_PASSWORD"))}
+		pin := os.Getenv("ROUTEROS_TEST_FINGERPRINT")
+		t.Run("router", func(t *testing.T) {
+			if name := os.Getenv("ROUTEROS_TEST_RECORD"); name != "" {
+				test(t, recording(t, name, address, pin, login))
+				return
+			}
+			test(t, connect(t, ros.Router{Name: "gw", Address: address, Fingerprint: pin, Plain: pin == "", Read: login, Write: login}))
+		})
+		return
 	}
-	login := ros.Login{User: os.Getenv("ROUTEROS_TEST_USERNAME"), Password: secret.New(os.Getenv("ROUTEROS_TEST_PASSWORD"))}
-	pin := os.Getenv("ROUTEROS_TEST_FINGERPRINT")
-	return connect(t, ros.Router{Name: "gw", Address: address, Fingerprint: pin, Plain: pin == "", Read: login, Write: login})
+	t.Run("simulator", func(t *testing.T) {
+		f, _ := simulated(t, rossim.Options{Name: "gw"})
+		test(t, f)
+	})
+	files, err := filepath.Glob(filepath.Join(transcripts, "*", t.Name()+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, replaying(t, string(text)))
+		})
+	}
 }
 
 func connect(t testing.TB, routers ...ros.Router) *ros.Fleet {
@@ -128,8 +153,10 @@ func remove() change.Step {
 
 // Ensure a snapshot has the version and the rows of what was asked for, empty
 // menus among them, and no secret.
-func TestSnapshot(t *testing.T) {
-	f := target(t)
+func TestSnapshot(t *testing.T) { everywhere(t, testSnapshot) }
+
+func testSnapshot(t *testing.T, f *ros.Fleet) {
+	t.Helper()
 	snap, err := f.Snapshot(t.Context(), "gw", "/system/identity", "/ppp/profile", "/ppp/secret", "/interface/l2tp-server/server", "/user/group")
 	if err != nil {
 		t.Fatal(err)
@@ -163,9 +190,11 @@ func TestSnapshot(t *testing.T) {
 
 // Ensure an added row is there with its mark, a second add is refused, and a
 // removal takes exactly this row.
-func TestExecute(t *testing.T) {
-	f := target(t)
-	t.Cleanup(func() { _ = f.Execute(t.Context(), "gw", 7, remove(), nil) })
+func TestExecute(t *testing.T) { everywhere(t, testExecute) }
+
+func testExecute(t *testing.T, f *ros.Fleet) {
+	t.Helper()
+	t.Cleanup(func() { _ = f.Execute(context.WithoutCancel(t.Context()), "gw", 7, remove(), nil) })
 	if err := f.Execute(t.Context(), "gw", 7, add(), vault{}); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +217,10 @@ func TestExecute(t *testing.T) {
 }
 
 // Ensure what the router refuses is a definite failure without the password.
-func TestExecute_Refused(t *testing.T) {
-	f := target(t)
+func TestExecute_Refused(t *testing.T) { everywhere(t, testExecute_Refused) }
+
+func testExecute_Refused(t *testing.T, f *ros.Fleet) {
+	t.Helper()
 	step := add()
 	step.After["profile"] = "no-such-profile"
 	err := f.Execute(t.Context(), "gw", 7, step, vault{})
@@ -206,8 +237,10 @@ func TestExecute_Refused(t *testing.T) {
 }
 
 // Ensure Check tells who we are there.
-func TestCheck(t *testing.T) {
-	f := target(t)
+func TestCheck(t *testing.T) { everywhere(t, testCheck) }
+
+func testCheck(t *testing.T, f *ros.Fleet) {
+	t.Helper()
 	r, err := f.Check(t.Context(), "gw")
 	if err != nil {
 		t.Fatal(err)

@@ -9,11 +9,14 @@ import (
 )
 
 // Limits on what a router may send. RouterOS refuses values over about 60 KiB,
-// and the largest menu read is a few thousand rows of a few hundred bytes.
+// and the largest menu read is a few thousand rows of a few hundred bytes. The
+// sum of words bounds what the client makes of a reply: each costs it some
+// hundred bytes, however short it is.
 const (
 	maxWord  = 128 << 10
 	maxWords = 256
 	maxReply = 16 << 20
+	maxSum   = 1 << 20 // words and ends of sentences in a reply
 	maxTraps = 8
 
 	maxMessage = 4 << 10 // of a failure; a longer one is dropped
@@ -32,6 +35,7 @@ type scanner struct {
 	prefix []byte // length bytes seen of the next word
 	left   int    // bytes missing of the current word
 	words  int    // words seen in the current sentence
+	sum    int    // words and sentences since reset
 	head   string // first word of the current sentence
 	buf    []byte // current word, when it is kept
 	keep   bool
@@ -95,6 +99,9 @@ func (s *scanner) length() error {
 		return fmt.Errorf("%w: word of %d bytes", ErrProtocol, n)
 	case n > 0 && s.words == maxWords:
 		return fmt.Errorf("%w: sentence of more than %d words", ErrProtocol, maxWords)
+	}
+	if s.sum++; s.sum > maxSum {
+		return fmt.Errorf("%w: reply of more than %d words", ErrProtocol, maxSum)
 	}
 	s.prefix = s.prefix[:0]
 	if n == 0 {

@@ -31,6 +31,7 @@ type command struct {
 	words   []string
 	tag     string   // which every sentence of the answer repeats; empty at login
 	hide    []string // secrets among the words, kept out of errors
+	script  bool     // it runs a script that RenderScript has made of admitted steps
 	timeout time.Duration
 }
 
@@ -61,6 +62,9 @@ type answer struct {
 // run sends c and waits for its whole answer. A *TrapError leaves the session
 // usable; after every other error it is closed.
 func (s *session) run(ctx context.Context, c command) (answer, error) {
+	if err := c.gate(); err != nil {
+		return answer{}, err
+	}
 	s.tag++
 	c.tag = strconv.FormatUint(s.tag, 10)
 	c.words = append(slices.Clip(c.words), ".tag="+c.tag)

@@ -1,9 +1,13 @@
 package ros_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,5 +254,91 @@ func TestSim_Stats(t *testing.T) {
 	}
 	if got = f.Stats()[0]; got.Errors == 0 || got.Open != 1 {
 		t.Errorf("got %+v, want errors and one connection", got)
+	}
+}
+
+// Ensure a version that nobody has looked at yet works, with a warning that is
+// logged once.
+func TestSim_NewerVersion(t *testing.T) {
+	s := newStand(t, rossim.Options{})
+	var log bytes.Buffer
+	f, err := ros.New(ros.Options{Routers: []ros.Router{s.router}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, tt := range []struct {
+		version string
+		newer   bool
+	}{
+		{"7.22.3 (stable)", false}, {"7.24.9 (stable)", false}, {"7.25 (stable)", true}, {"8.0rc1 (testing)", true}, {"next (development)", true},
+	} {
+		if err := s.sim.Force("/system/resource", "", schema.Row{"version": tt.version}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if snap, err := f.Snapshot(t.Context(), "gw", "/ppp/secret"); err != nil || snap.Version != tt.version {
+				t.Errorf("%s: got %q, %v", tt.version, snap.Version, err)
+			}
+		}
+		if err := errors.Join(f.Execute(t.Context(), "gw", 7, add(), vault{}), f.Execute(t.Context(), "gw", 7, remove(), nil)); err != nil {
+			t.Errorf("%s: %v", tt.version, err)
+		}
+		report, err := f.Check(t.Context(), "gw")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []ros.Warning
+		if tt.newer {
+			want = []ros.Warning{{Kind: ros.WarnNewer, Detail: tt.version}}
+		}
+		if !slices.Equal(report.Warnings, want) {
+			t.Errorf("%s: got %v, want %v", tt.version, report.Warnings, want)
+		}
+	}
+	if got := strings.Count(log.String(), "newer than any known"); got != 3 {
+		t.Errorf("warned %d times, want once for each of 3 versions", got)
+	}
+}
+
+// Ensure the writing login is used by writes alone, and the reading one by reads.
+func TestSim_Logins(t *testing.T) {
+	f, s := simulated(t, rossim.Options{})
+	var mu sync.Mutex
+	var users []string
+	s.sim.SetFaults(rossim.Faults{OnLogin: func(user string, _ bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		users = append(users, user)
+	}})
+	var probe change.Probe
+	probe.From, probe.To = netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for _, call := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"snapshot", func() error { _, err := f.Snapshot(t.Context(), "gw", many...); return err }, "bot-ro"},
+		{"ping", func() error { _, err := f.Ping(t.Context(), "gw", probe, 56, 1); return err }, "bot-ro"},
+		{"execute", func() error { return f.Execute(t.Context(), "gw", 7, add(), vault{}) }, "bot-rw"},
+		{"remove guard", func() error { return f.RemoveGuard(t.Context(), "gw", 7) }, "bot-rw"},
+		{"drop", func() error { return f.Drop(t.Context(), "gw", change.Phase1{}) }, "bot-rw"},
+		{"forget", func() error { return f.Forget(t.Context(), "gw", nil) }, "bot-rw"},
+		{"script", func() error {
+			return f.RunScript(t.Context(), change.Script{Request: 42, Act: change.Act{Name: change.ActRestore, Router: "gw"}, Plan: guarded()})
+		}, "bot-rw"},
+	} {
+		s.sim.Drop()
+		mu.Lock()
+		users = nil
+		mu.Unlock()
+		if err := call.do(); errors.Is(err, ros.ErrUnreachable) || errors.Is(err, ros.ErrStep) {
+			t.Errorf("%s: %v", call.name, err)
+		}
+		mu.Lock()
+		if slices.Sort(users); !slices.Equal(slices.Compact(users), []string{call.want}) {
+			t.Errorf("%s: logged in as %q, want %s alone", call.name, users, call.want)
+		}
+		mu.Unlock()
 	}
 }

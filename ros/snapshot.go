@@ -40,6 +40,9 @@ func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (c
 	if snap.Version == "" {
 		return change.Snapshot{}, fmt.Errorf("reading %s: %w: no version", router, ErrProtocol)
 	}
+	if last := r.version.Swap(&snap.Version); newer(snap.Version) && (last == nil || *last != snap.Version) {
+		r.read.log.Warn("router runs a version newer than any known", "router", router, "version", snap.Version)
+	}
 	if !slices.Contains(menus, resource) {
 		delete(tables, resource)
 	}

@@ -1,6 +1,7 @@
 package ros
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -35,10 +36,7 @@ func (f *Fleet) Stats() []RouterStats {
 			Logins:   r.count.logins.Load(),
 			Errors:   r.count.errors.Load(),
 			Open:     r.count.open.Load(),
-			Resting:  r.read.breaker.resting(now),
-		}
-		if s.Resting == nil {
-			s.Resting = r.write.breaker.resting(now)
+			Resting:  cmp.Or(r.reach.resting(now), r.read.refused.resting(now), r.write.refused.resting(now)),
 		}
 		if at := r.count.answered.Load(); at != 0 {
 			s.Answered = time.Unix(0, at)

@@ -61,7 +61,7 @@ func (f *Fleet) RunScript(ctx context.Context, s change.Script) error {
 		if _, err := p.print(ctx, session, "/system/identity", nil); err != nil {
 			return err
 		}
-		return p.send(ctx, session, command{words: []string{"/execute", word("script", text)}})
+		return p.send(ctx, session, command{words: []string{"/execute", word("script", text)}, script: true})
 	})
 	return scriptError(s.Act.Router, err)
 }
