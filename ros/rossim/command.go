@@ -91,6 +91,8 @@ func (c *conn) command(k call, m *menu, command string) bool {
 		c.listen(k, m, false)
 	case "ping":
 		c.ping(k)
+	case "monitor", "monitor-traffic":
+		c.monitor(k, m, command)
 	case "execute":
 		return c.sendScript(k)
 	case "parse":
@@ -103,7 +105,8 @@ func (c *conn) command(k call, m *menu, command string) bool {
 		c.send(k.reply("!done"))
 		c.r.Reboot()
 		return false
-	case "add", "set", "remove", "unset", "enable", "disable", "move", "comment", "kill-connections", "flush":
+	case "add", "set", "remove", "unset", "enable", "disable", "move", "comment", "kill-connections", "flush",
+		"request-logout", "reset-counters", "reset-counters-all", "clear", "expire-password", "force-update", "reset-freq-drift", "blink":
 		return c.write(k, m, command)
 	default:
 		c.refuse(k, errFailure("not supported by this simulator"))
@@ -303,7 +306,7 @@ func changeOf(k call, m *menu, action string) (change, error) {
 			ch.copy = value
 		case name == "value-name" && action == "unset":
 			ch.unset = append(ch.unset, splitList(value)...)
-		case action == "add" || action == "set" || (action == "comment" && name == "comment"):
+		case action == "add" || action == "set" || (action == "comment" && name == "comment") || (action == "clear" && name == "action"):
 			ch.values[name] = value
 		default:
 			return ch, errUnknownParameter(name)

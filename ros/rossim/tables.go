@@ -23,6 +23,9 @@ type Tables struct {
 	// PartWay makes a command for several rows do those before the one that does
 	// not exist; otherwise it does none.
 	PartWay bool
+	// HostsAsWritten keeps the mask of a host prefix in a firewall rule; otherwise
+	// the address alone is shown.
+	HostsAsWritten bool
 	// StrictProplist refuses a .proplist that names what the menu lacks; otherwise
 	// the name is ignored.
 	StrictProplist bool

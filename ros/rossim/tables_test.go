@@ -3,6 +3,7 @@ package rossim
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"vpnbot/ros/schema"
 )
@@ -290,4 +291,97 @@ func TestIdentityIDs(t *testing.T) {
 			t.Errorf("%s=%s: %v, want %q", tt.name, tt.value, err, tt.refused)
 		}
 	}
+}
+
+// Ensure a host in a firewall rule is shown with its mask or without, as the
+// switch says, and means the same to the product.
+func TestTables_HostsAsWritten(t *testing.T) {
+	menu, _ := schema.Lookup("/ip/firewall/nat")
+	for _, written := range []bool{false, true} {
+		r := router(t, Options{Tables: Tables{HostsAsWritten: written}})
+		add(t, r, "/ip/firewall/nat", schema.Row{"chain": "srcnat", "src-address": "10.0.0.1/32", "dst-address": "10.9.0.0/24"})
+		want := "10.0.0.1"
+		if written {
+			want = "10.0.0.1/32"
+		}
+		row := r.Rows("/ip/firewall/nat")[0]
+		same(t, "source", row["src-address"], want)
+		if !menu.Same("src-address", row["src-address"], "10.0.0.1/32") {
+			t.Errorf("%q is another address to the product", row["src-address"])
+		}
+	}
+}
+
+// Ensure the commands that change no configuration do what they say.
+func TestOperate(t *testing.T) {
+	r := router(t, Options{})
+	c := member(t, r)
+	add(t, r, "/ip/firewall/nat", schema.Row{"chain": "srcnat"})
+	r.mu.Lock()
+	rec := r.st.tables["/ip/firewall/nat"][0]
+	rec.turn(time.Now(), "packets", 0, 42)
+	r.mu.Unlock()
+	c.want("/ip/firewall/nat/print =.proplist=packets", "!re =packets=42", "!done")
+	c.want("/ip/firewall/nat/reset-counters =numbers=*9", "!trap =category=0 =message=no such item", "!done")
+	c.want("/ip/firewall/nat/reset-counters =numbers=*1", "!done")
+	c.want("/ip/firewall/nat/print =.proplist=packets", "!re =packets=0", "!done")
+	c.want("/ip/firewall/nat/reset-counters-all", "!done")
+	c.want("/system/logging/action/clear =action=nothing", "!trap =category=1 =message=input does not match any value of action", "!done")
+	c.want("/system/logging/action/clear", "!trap =message=missing value(s) of argument(s) action", "!done")
+	c.want("/system/logging/action/clear =action=memory", "!done")
+	c.want("/log/print =count-only=", "!done =ret=0")
+	c.want("/user/expire-password =numbers=admin", "!done")
+	c.want("/user/print =.proplist=expired", "!re =expired=true", "!done")
+	c.want("/ip/cloud/force-update", "!done")
+}
+
+// Ensure a session can be ended by whoever sees it, by the command that the
+// version has.
+func TestUserActive_End(t *testing.T) {
+	eachProfile(t, func(t *testing.T, r *Router) {
+		addr := listening(t, r)
+		guest, c := dial(t, addr), dial(t, addr)
+		guest.want("/login =name=admin =password=", "!done")
+		c.want("/login =name=admin =password=", "!done")
+		id := strings.TrimPrefix(c.ask("/user/active/print =.proplist=.id")[0], "!re =.id=")
+		command, other := "request-logout", "remove"
+		if r.prof.version == ProfileDefault {
+			command, other = other, command
+		}
+		c.want("/user/active/"+other+" =numbers="+id, "!trap =category=0 =message=no such command", "!done")
+		c.want("/user/active/"+command+" =numbers="+id, "!done")
+		guest.gone()
+	})
+}
+
+// Ensure monitors answer once, or again and again until they are cancelled.
+func TestMonitor(t *testing.T) {
+	alone(t, Options{}, func(t *testing.T, r *Router) {
+		c := bubbled(t, r, "admin")
+		c.want("/interface/ethernet/monitor =numbers=ether1,ether3 =once=",
+			"!re =auto-negotiation=done =full-duplex=true =name=ether1 =rate=1Gbps =status=link-ok",
+			"!re =auto-negotiation=incomplete =name=ether3 =status=no-link", "!done")
+		c.want("/interface/monitor-traffic =interface=ether1 =once= =.proplist=name,rx-bits-per-second", "!re =name=ether1 =rx-bits-per-second=0", "!done")
+		c.want("/system/resource/monitor =once=", "!re =cpu-used=1 =free-memory=873463808", "!done")
+		add(t, r, "/interface/l2tp-client", schema.Row{"connect-to": "192.0.2.1", "user": "u"})
+		c.want("/interface/l2tp-client/monitor =numbers=l2tp-out1 =once= =.proplist=status,user", "!re =status=disconnected =user=u", "!done")
+		for line, trap := range map[string]string{
+			"/interface/monitor-traffic =once=":                        "=message=missing value(s) of argument(s) interface",
+			"/interface/monitor-traffic =interface=ether9 =once=":      "=category=0 =message=no such item",
+			"/interface/ethernet/monitor =numbers=ether1 =colour=":     "=message=unknown parameter",
+			"/interface/ethernet/monitor =numbers=ether1 =interval=1x": "=category=1 =message=invalid value for argument interval",
+		} {
+			c.want(line, "!trap "+trap, "!done")
+		}
+		c.send("/interface/monitor-traffic", "=interface=ether1", "=interval=2s", "=.proplist=name", ".tag=m")
+		began := time.Now()
+		for range 3 {
+			same(t, "reply", c.next(), "!re =name=ether1 .tag=m")
+		}
+		same(t, "time taken", time.Since(began), 4*time.Second)
+		c.send("/cancel", "=tag=m", ".tag=x")
+		for _, want := range []string{"!trap =category=2 =message=interrupted .tag=m", "!done .tag=x", "!done .tag=m"} {
+			same(t, "cancel", c.next(), want)
+		}
+	})
 }

@@ -146,7 +146,7 @@ func (s *state) keepsAdmin(rec *record, next schema.Row) error {
 // need returns the policies that a command asks for.
 func need(m *menu, command string) []string {
 	switch command {
-	case "print", "getall", "get", "find", "listen", "execute", "parse", "run":
+	case "print", "getall", "get", "find", "listen", "monitor", "monitor-traffic", "execute", "parse", "run":
 		return []string{"read"}
 	case "reboot", "shutdown":
 		return []string{"reboot"}

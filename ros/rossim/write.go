@@ -62,6 +62,10 @@ func (s *state) execute(c change) (string, []touched, error) {
 		return s.move(c)
 	case "kill-connections", "flush":
 		return s.clear(c)
+	case "request-logout":
+		return s.remove(c)
+	case "reset-counters", "reset-counters-all", "clear", "expire-password", "force-update", "reset-freq-drift", "blink":
+		return s.operate(c)
 	}
 	return "", nil, errNoCommand(c.action)
 }
@@ -162,6 +166,9 @@ func (s *state) check(c change) (schema.Row, error) {
 		v, err := a.parse(value, c.menu.rule.Numbers)
 		if err != nil {
 			return nil, err
+		}
+		if a.form == "hosts" && s.switches.HostsAsWritten {
+			v = value
 		}
 		if v, err = s.resolve(c.menu, a, v); err != nil {
 			return nil, err

@@ -69,12 +69,12 @@ var filterAttrs = []Attr{
 	{Name: "chain", Kind: Text},
 	{Name: "action", Kind: Enum, Default: "accept"},
 	{Name: "protocol", Kind: Text},
-	{Name: "src-address", Kind: Text},
+	{Name: "src-address", Kind: Prefix}, // or a range; a host has a mask or not
 	{Name: "src-address-list", Kind: Text},
 	{Name: "src-address-type", Kind: Text},
 	{Name: "src-port", Kind: Text},
 	{Name: "src-mac-address", Kind: Text},
-	{Name: "dst-address", Kind: Text},
+	{Name: "dst-address", Kind: Prefix}, // or a range; a host has a mask or not
 	{Name: "dst-address-list", Kind: Text},
 	{Name: "dst-address-type", Kind: Text},
 	{Name: "dst-port", Kind: Text},
