@@ -3,10 +3,10 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VULN     := golang.org/x/vuln/cmd/govulncheck@latest
 FUZZTIME ?= 30s
 
-.PHONY: help check format test record lab kill fuzz bench demo vuln
+.PHONY: help check format test record lab lab-l2tp kill fuzz bench demo vuln
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 check: format ## gofumpt, go vet, golangci-lint, tests
 	go vet ./...
@@ -28,6 +28,9 @@ record: ## keep what a real router says to the tests of ros, as ROUTEROS_TEST_RE
 
 lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IKE daemons (root; what is missing it names)
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab
+
+lab-l2tp: ## a real L2TP/IPsec client dials in to what "dialin setup" made, under a stock kernel in QEMU (root)
+	VPNBOT_GUEST=$${TMPDIR:-/tmp}/vpnbot-guest go test -count=1 -v -timeout 20m -run 'TestGuest$$' ./cmd/bot
 
 kill: ## death of the bot at every commit and router write of every changing verb, and kill -9 again and again; some minutes
 	@out=$$(VPNBOT_KILL=full GOGC=400 go test -count=1 -timeout 30m -v -run 'TestKill_' ./cmd/bot 2>&1) || { echo "$$out"; exit 1; }; \

@@ -46,6 +46,12 @@ func DialInServer(rows map[string][]schema.Row, links map[string]string) (map[st
 	return files, nil
 }
 
+// Rules translates the filter and the address translation of a router alone, as
+// "rules.nft" of DialInServer.
+func Rules(rows map[string][]schema.Row, links map[string]string) (string, error) {
+	return dialIn{rows: rows, links: links}.firewall()
+}
+
 // dialIn is a server on the way to its files.
 type dialIn struct {
 	rows            map[string][]schema.Row

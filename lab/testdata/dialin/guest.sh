@@ -5,6 +5,7 @@
 exec 2>&1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 dir=$1
+. "$dir/world" # SERVER, CLIENT, HOST, GATEWAY and LAN
 say() { echo "-- $(cut -d' ' -f1 /proc/uptime) $*"; }
 
 for m in esp4 xfrm_user af_key l2tp_ppp ppp_async ppp_synctty veth cbc hmac sha1_generic des_generic aes_generic authenc echainiv \
@@ -21,10 +22,10 @@ ip link add wan netns srv type veth peer name up netns cli
 ip link add lan netns srv type veth peer name up netns host
 while read -r link address; do ip -n srv addr add "$address" dev "$link"; done <"$dir/addresses"
 for link in wan lan; do ip -n srv link set $link up; done
-ip -n cli addr add 203.0.113.50/24 dev up
-ip -n host addr add 192.168.77.31/24 dev up
+ip -n cli addr add "$CLIENT/24" dev up
+ip -n host addr add "$HOST/24" dev up
 for ns in cli host; do ip -n $ns link set up up; done
-ip -n host route add default via 192.168.77.1
+ip -n host route add default via "$GATEWAY"
 ip netns exec srv sysctl -qw net.ipv4.ip_forward=1
 
 for who in srv cli; do
@@ -54,10 +55,10 @@ chmod 600 /etc/ppp/chap-secrets
 cat >/run/cli/swanctl.conf <<CONF
 connections { l2tp { version = 1
   proposals = aes256-sha1-ecp384,aes128-sha1-ecp256,aes256-sha1-modp2048,3des-sha1-modp2048,3des-sha1-modp1024
-  remote_addrs = 203.0.113.10
+  remote_addrs = $SERVER
   local { auth = psk }
   remote { auth = psk
-    id = 203.0.113.10 }
+    id = $SERVER }
   children { l2tp { mode = transport
     local_ts = dynamic[udp/1701]
     remote_ts = dynamic[udp/1701]
@@ -68,7 +69,7 @@ cat >/run/cli/xl2tpd.conf <<CONF
 [global]
 port = 1701
 [lac v]
-lns = 203.0.113.10
+lns = $SERVER
 pppoptfile = /run/cli/options
 length bit = yes
 CONF
@@ -113,9 +114,9 @@ dial() {
 if dial; then
 	echo "ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
 	grep -h 'DNS address' /run/cli/ppplog | head -2
-	ip -n cli route add 192.168.77.0/24 dev ppp0
-	ip netns exec cli ping -c 3 -i 0.2 -W 2 192.168.77.31 | grep -E 'received' && ip netns exec cli ping -c 1 -W 2 192.168.77.31 >/dev/null && echo "LAN-REACHED"
-	ip netns exec cli ping -c 1 -s 1300 -M do -W 2 192.168.77.31 >/dev/null && echo "LARGE-REACHED"
+	ip -n cli route add "$LAN" dev ppp0
+	ip netns exec cli ping -c 3 -i 0.2 -W 2 "$HOST" | grep -E 'received' && ip netns exec cli ping -c 1 -W 2 "$HOST" >/dev/null && echo "LAN-REACHED"
+	ip netns exec cli ping -c 1 -s 1300 -M do -W 2 "$HOST" >/dev/null && echo "LARGE-REACHED"
 else
 	tail -n 20 /run/srv/xl2tpd.log /run/srv/ppplog /run/cli/xl2tpd.log /run/cli/ppplog
 fi
