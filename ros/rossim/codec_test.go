@@ -102,16 +102,29 @@ func TestReadSentence_Limits(t *testing.T) {
 	}
 }
 
-// Ensure the reader never panics and that what it accepts survives being
-// written and read again.
+// Ensure the reader never panics, reads the same however the bytes come, keeps its
+// limits, and that what it accepts survives being written and read again.
 func FuzzReadSentence(f *testing.F) {
-	f.Add([]byte("\x05/quit\x00"))
-	f.Add([]byte("\xf0\x00\x00\x00\x05/quit\x00"))
-	f.Add(appendSentence(nil, "/ppp/secret/print", "?name=a", ".tag=1"))
-	f.Fuzz(func(t *testing.T, wire []byte) {
-		lim := limits{word: 1 << 12, words: 64, strict: true}
-		s, err := readSentence(bufio.NewReader(bytes.NewReader(wire)), lim)
-		if err != nil {
+	for _, seed := range []string{
+		"\x05/quit\x00", "\xf0\x00\x00\x00\x05/quit\x00", "\x80\x05/quit\x00", "\xc0\x00\x05/quit\x00", "\xe0\x00\x00\x05/quit\x00",
+		"\x00\x00\x05/quit\x00", "\xf8", "\xff\xff", "\xf0\xff\xff\xff\xff", "\x05/qu",
+		string(appendSentence(nil, "/ppp/secret/print", "?name=a", ".tag=1")), string(appendSentence(nil, "/a", strings.Repeat("x", 200))),
+	} {
+		f.Add([]byte(seed), true)
+		f.Add([]byte(seed), false)
+	}
+	f.Fuzz(func(t *testing.T, wire []byte, strict bool) {
+		lim := limits{word: 1 << 12, words: 64, strict: strict}
+		br := bufio.NewReader(bytes.NewReader(wire))
+		s, err := readSentence(br, lim)
+		slow := bufio.NewReader(iotest.OneByteReader(bytes.NewReader(wire)))
+		if same, sameErr := readSentence(slow, lim); (err == nil) != (sameErr == nil) || !slices.Equal(s.words, same.words) || s.long != same.long {
+			t.Errorf("in one piece %q, %v, byte by byte %q, %v", s.words, err, same.words, sameErr)
+		}
+		if len(s.words) > lim.words || slices.ContainsFunc(s.words, func(w string) bool { return w == "" || len(w) > lim.word }) || (strict && s.long) {
+			t.Errorf("got %d words, long %v, want the limits kept", len(s.words), s.long)
+		}
+		if err != nil || len(s.words) == 0 {
 			return
 		}
 		again, err := readSentence(bufio.NewReader(bytes.NewReader(appendSentence(nil, s.words...))), lim)

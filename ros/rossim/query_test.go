@@ -1,6 +1,7 @@
 package rossim
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,11 +74,33 @@ func TestMatches_Invalid(t *testing.T) {
 	}
 }
 
-// Ensure no query word makes the evaluator panic.
+// Ensure no query word makes the evaluator panic, and that it keeps the laws of its
+// stack: what is left on it is joined by "and", ".", "!" and "&" do what they say
+// to the value on top.
 func FuzzMatches(f *testing.F) {
-	f.Add("?name=x\n?#!|&0.1")
-	f.Add("?>a=1\n?<a=2\n?-b\n?c\n?#12")
-	f.Fuzz(func(_ *testing.T, words string) {
-		_, _ = matches(strings.Split(words, "\n"), schema.Row{"name": "x", "a": "1"}, kindsOfTest)
+	for _, seed := range []string{
+		"?name=x\n?#!|&0.1", "?>a=1\n?<a=2\n?-b\n?c\n?#12", "?name\n?a\n?#|", "?=name=x\n?name=y\n?#!\n?#&", "?a=\n?>name\n?#.!|", "?#", "?",
+		"?>t=1h\n?<t=00:30:00\n?#0.", "?-name\n?#!1", "?name=x\n?name=y\n?name=z\n?#||",
+	} {
+		f.Add(seed)
+	}
+	row := schema.Row{"name": "x", "a": "1", "t": "1h30m"}
+	f.Fuzz(func(t *testing.T, words string) {
+		query := strings.Split(words, "\n")
+		ask := func(more ...string) (bool, error) {
+			return matches(slices.Concat(query, more), row, kindsOfTest)
+		}
+		got, err := ask()
+		for _, law := range []struct {
+			more []string
+			want bool
+		}{
+			{[]string{"?-nobody"}, got}, {[]string{"?nobody"}, false}, {[]string{"?name=x", "?#!!"}, got}, {[]string{"?name=x", "?#.&"}, got},
+			{[]string{"?name=x", "?#.!|"}, got}, {[]string{"?name=x", "?#.!&"}, false}, {[]string{"?nobody", "?#!"}, got},
+		} {
+			if is, lawErr := ask(law.more...); (err == nil) != (lawErr == nil) || (err == nil && is != law.want) {
+				t.Errorf("%q is %v (%v), with %q %v (%v), want %v", query, got, err, law.more, is, lawErr, law.want)
+			}
+		}
 	})
 }

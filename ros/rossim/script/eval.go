@@ -136,7 +136,11 @@ func (r *run) combine(x binary, v vars, row schema.Row) (Value, error) {
 	case "!=":
 		return !equal(l, right), nil
 	case ".":
-		return text(l) + text(right), nil
+		joined := text(l) + text(right)
+		if len(joined) > maxText {
+			return nil, errors.New("text is too long")
+		}
+		return joined, nil
 	}
 	a, aok := number(l)
 	b, bok := number(right)

@@ -12,8 +12,12 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// maxSteps bounds how many statements one run executes.
-const maxSteps = 100_000
+// maxSteps bounds how many statements one run executes, maxText how long a text
+// grows that they join.
+const (
+	maxSteps = 100_000
+	maxText  = 1 << 20
+)
 
 // Machine is the router that a script runs on. Its errors are the router's
 // texts, such as "no such item".

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +89,7 @@ func TestRun(t *testing.T) {
 		{"unknown variable", `:log info $nobody`, nil, "variable nobody is not defined"},
 		{"no such row", `/ip/ipsec/peer set nobody disabled=yes`, nil, "no such item"},
 		{"scope", `:if (true) do={ :local a 1 }; :log info $a`, nil, "variable a is not defined"},
+		{"text that grows", `:local a "x"; ` + strings.Repeat(`:local a ($a . $a); `, 40), nil, "text is too long"},
 		{"text in a string", `:log info "$x"`, nil, "substitution in a string is not modelled (line 1 column 12)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,20 +127,39 @@ func TestRun_Cancelled(t *testing.T) {
 	}
 }
 
-// Ensure no source makes the interpreter panic, and that what Parse reads runs
-// without a syntax error.
+// Ensure no source makes the interpreter panic or run for ever, that what Parse
+// reads runs without a syntax error, and that a run does the same twice.
 func FuzzRun(f *testing.F) {
 	for _, seed := range []string{
 		`:if ([:len [/ip/ipsec/peer find where name="old"]] != 1) do={ :error "x" }`, `/ip ipsec policy set [find] peer=new`,
 		`:foreach a in=[find] do={}`, `:do {} on-error={}`, ":local a (1 . \"b\")", `/a add !b c="\41"`, `:log info (not true || false)`,
+		`:foreach p in=[/ip/ipsec/policy find] do={ :local s [/ip/ipsec/policy get $p ph2-state]; :if ($s != "established") do={:log info $s} }`,
+		`:do { :parse ":if (" } on-error={ :log error bad }; :parse ":log info x"`, ":log info a # b\n:delay 1m30s; :local x; /system/identity set name=$x",
+		`/ip/ipsec/peer set [find where !disabled and (name=old or address="198.51.100.20/32") && comment!=""] !comment disabled=yes`,
 	} {
 		f.Add(seed)
 	}
+	files, err := filepath.Glob("../../testdata/script/*.rsc")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("got %v, %v, want the scripts of a change", files, err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(src))
+	}
 	f.Fuzz(func(t *testing.T, src string) {
 		parsed := script.Parse(src)
-		err := script.Run(t.Context(), src, newBench())
-		if syntax, ok := errors.AsType[*script.SyntaxError](err); ok && parsed == nil && !slices.Contains([]string{":parse"}, src) && !strings.Contains(src, ":parse") {
+		b := newBench()
+		err := script.Run(t.Context(), src, b)
+		if syntax, ok := errors.AsType[*script.SyntaxError](err); ok && parsed == nil && !strings.Contains(src, ":parse") {
 			t.Errorf("Parse read it, Run says %v", syntax)
+		}
+		again := newBench()
+		if second := script.Run(t.Context(), src, again); fmt.Sprint(second) != fmt.Sprint(err) || !slices.Equal(again.did, b.did) {
+			t.Errorf("first %q, %v, then %q, %v", b.did, err, again.did, second)
 		}
 	})
 }
