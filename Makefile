@@ -3,7 +3,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VULN     := golang.org/x/vuln/cmd/govulncheck@latest
 FUZZTIME ?= 30s
 
-.PHONY: help check format test record lab lab-l2tp kill fuzz bench demo vuln
+.PHONY: help check format test record lab lab-l2tp kill worlds fuzz bench demo vuln
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ kill: ## death of the bot at every commit and router write of every changing ver
 			'BEGIN { printf "\n%-16s %-40s %-62s %s\n", "verb", "the bot is", "outcome", "deaths" } \
 			{ printf "%-16s %-40s %-62s %6d\n", $$1, $$2, $$3, $$4; n += $$4; of[$$1] += $$4 } \
 			END { for (v in of) printf "%-120s %6d\n", v ", in all", of[v] | "sort"; close("sort"); printf "%-120s %6d\n", "all", n }'
+
+worlds: ## redo, rotate psk and rekey between 500 pairs of routers as people leave them, other ones each time; some minutes
+	VPNBOT_WORLDS=500 go test -count=1 -timeout 60m -v -run 'Worlds' ./apply
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"testing/synctest"
 	"time"
 
@@ -28,11 +27,23 @@ import (
 // The routers of the tests, the one at headquarters first.
 var names = []string{"gw-hq", "gw-fengshan"}
 
+// tester is what a world reports to: a test, or one case of a property.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Log(args ...any)
+	Logf(format string, args ...any)
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // world is two simulated routers with a tunnel that people made by hand, the real
 // client of routers, and a ledger in memory.
 type world struct {
-	*testing.T
-	kind   rossim.Options // what routers are
+	tester
+	kind   rossim.Options // what routers are; a version that an end draws comes first
 	in     *rossim.Internet
 	fleet  *ros.Fleet
 	pipes  map[string]*pipes
@@ -75,26 +86,36 @@ func sites() vpn.Estate {
 	}
 }
 
-func newWorld(t *testing.T, sw rossim.Switches, nat schema.Row) *world {
+func newWorld(t tester, sw rossim.Switches, nat schema.Row) *world {
 	t.Helper()
 	return newWorldOf(t, rossim.Options{}, sw, nat)
 }
 
 // newWorldOf is newWorld with routers of another kind.
-func newWorldOf(t *testing.T, kind rossim.Options, sw rossim.Switches, nat schema.Row) *world {
+func newWorldOf(t tester, kind rossim.Options, sw rossim.Switches, nat schema.Row) *world {
 	t.Helper()
-	w := &world{T: t, kind: kind, pipes: map[string]*pipes{}, estate: sites(), before: map[string]map[string][]schema.Row{}}
+	w := &world{tester: t, kind: kind, estate: sites()}
 	w.tunnel = vpn.Tunnel{Name: "hq-fengshan", Ends: [2]vpn.End{
 		{Site: "hq", Probes: []netip.Addr{netip.MustParseAddr("192.168.77.1"), netip.MustParseAddr("192.168.78.1")}},
 		{Site: "fengshan", Probes: []netip.Addr{netip.MustParseAddr("192.168.88.1")}},
 	}}.WithDefaults(w.estate)
+	w.build(sw, func(x vpn.ExpectedEnd) (string, map[string][]schema.Row) { return "", byHand(x, nat) })
+	return w
+}
+
+// build makes both routers, each of the version and with the rows that estate gives
+// it, and lets them find each other.
+func (w *world) build(sw rossim.Switches, estate func(vpn.ExpectedEnd) (string, map[string][]schema.Row)) {
+	w.Helper()
+	w.pipes, w.before = map[string]*pipes{}, map[string]map[string][]schema.Row{}
 	var err error
 	if w.in, err = rossim.NewInternet(rossim.InternetOptions{Negotiator: ike.Model{}, Switches: sw}); err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	var routers []ros.Router
 	for _, x := range w.tunnel.Expect(w.estate).Ends {
-		w.router(x, nat)
+		version, rows := estate(x)
+		w.router(x.Router, version, rows)
 		login := ros.Login{User: "bot", Password: secret.New("x")}
 		routers = append(routers, ros.Router{Name: x.Router, Address: "127.0.0.1:8728", Plain: true, Read: login, Write: login})
 	}
@@ -103,11 +124,10 @@ func newWorldOf(t *testing.T, kind rossim.Options, sw rossim.Switches, nat schem
 		return w.pipes[map[string]string{"127.0.0.1:8728": "gw-hq", "127.0.0.2:8728": "gw-fengshan"}[address]].dial(ctx, network, address)
 	}})
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
 	w.settle()
 	w.ledger = newLedger()
-	return w
 }
 
 // settle lets the routers find each other and remembers what they hold.
@@ -120,16 +140,31 @@ func (w *world) settle() {
 	}
 }
 
-// router makes one end as somebody made it by hand, and other things beside it.
-func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
+// router makes one router that holds rows.
+func (w *world) router(name, version string, rows map[string][]schema.Row) {
 	w.Helper()
-	r, err := rossim.New(rossim.Options{Name: x.Router, Latency: latency, Profile: w.kind.Profile, PrintMasks: w.kind.PrintMasks, Tables: w.kind.Tables})
+	if version == "" {
+		version = w.kind.Profile
+	}
+	r, err := rossim.New(rossim.Options{Name: name, Latency: latency, Profile: version, PrintMasks: w.kind.PrintMasks, Tables: w.kind.Tables})
 	if err != nil {
 		w.Fatal(err)
 	}
 	if err := w.in.Attach(r, rossim.Place{}); err != nil {
 		w.Fatal(err)
 	}
+	rows["/user/group"] = []schema.Row{{"name": "bot", "policy": "read,write,api,test"}}
+	rows["/user"] = []schema.Row{{"name": "bot", "group": "bot", "password": "x"}}
+	if err := r.Load(rows); err != nil {
+		w.Fatal(err)
+	}
+	l := newPipes()
+	w.pipes[name] = l
+	w.serve.Go(func() { _ = r.Serve(l) })
+}
+
+// byHand is one end as somebody made it, and other things beside it.
+func byHand(x vpn.ExpectedEnd, nat schema.Row) map[string][]schema.Row {
 	addresses := []schema.Row{{"address": x.Local.String() + "/24", "interface": "ether1"}}
 	policies := []schema.Row{{"peer": "elsewhere", "tunnel": "yes", "src-address": "10.1.0.0/24", "dst-address": "10.2.0.0/24"}}
 	for _, p := range x.Policies {
@@ -140,7 +175,7 @@ func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
 			"peer": "by hand", "tunnel": "yes", "src-address": p.Source.String(), "dst-address": p.Destination.String(), "proposal": "p2", "comment": "\xa4\xa4",
 		})
 	}
-	err = r.Load(map[string][]schema.Row{
+	return map[string][]schema.Row{
 		"/ip/address":        addresses,
 		"/ip/ipsec/profile":  {{"name": "p1", "hash-algorithm": "sha1", "enc-algorithm": "aes-128", "dh-group": "modp2048"}},
 		"/ip/ipsec/proposal": {{"name": "p2", "auth-algorithms": "sha1", "enc-algorithms": "aes-128-cbc", "pfs-group": "modp2048"}},
@@ -149,15 +184,7 @@ func (w *world) router(x vpn.ExpectedEnd, nat schema.Row) {
 		"/ip/ipsec/policy":   policies,
 		"/ip/firewall/nat":   {nat},
 		"/system/scheduler":  {{"name": "nightly", "interval": "1d", "on-event": ":log info night"}},
-		"/user/group":        {{"name": "bot", "policy": "read,write,api,test"}},
-		"/user":              {{"name": "bot", "group": "bot", "password": "x"}},
-	})
-	if err != nil {
-		w.Fatal(err)
 	}
-	l := newPipes()
-	w.pipes[x.Router] = l
-	w.serve.Go(func() { _ = r.Serve(l) })
 }
 
 // close ends the world inside its bubble.

@@ -17,6 +17,7 @@ func (e *held) redo(t *works) {
 	proposal["disabled"] = "true"
 	e.stage(menuProposal, commented(proposal, nil), change.T("plan.step.proposal"))
 	e.stage(menuPeer, commented(e.newPeer(t), e.peer), change.T("plan.step.peer"))
+	e.unkept(menuPeer, e.peer, e.newPeer(t))
 	e.stageIdentity(commented(e.newIdentity(t), e.identity), t.PSK, t.Mark)
 	e.stagePolicies(t)
 	e.stageBypasses(t)
@@ -99,6 +100,9 @@ func (e *held) newIdentity(t *works) schema.Row {
 	}
 	if e.far.ID != "" {
 		row["remote-id"] = e.far.ID
+	}
+	if chain := e.identity["notrack-chain"]; chain != "" { // of this router, and nothing of the tunnel's
+		row["notrack-chain"] = chain
 	}
 	return row
 }

@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"slices"
+	"strings"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
@@ -72,7 +73,7 @@ func (e *held) checkStanding() error {
 // What a new peer and a new identity take from the old ones.
 var (
 	peerKeeps     = []string{"address", "local-address", "port", "profile", "exchange-mode", "passive", "send-initial-contact"}
-	identityKeeps = []string{"auth-method", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group"}
+	identityKeeps = []string{"auth-method", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group", "notrack-chain"}
 )
 
 func kept(old schema.Row, names []string, row schema.Row) schema.Row {
@@ -85,12 +86,38 @@ func kept(old schema.Row, names []string, row schema.Row) schema.Row {
 	return commented(row, old)
 }
 
+// unkept warns of what somebody has set on an old row and the new one will lack.
+func (e *held) unkept(path string, old, row schema.Row) {
+	menu, _ := schema.Lookup(path)
+	for _, name := range old.Names() {
+		a, known := menu.Attr(name)
+		_, again := row[name]
+		switch {
+		case again, name == "name", name == "disabled", name == "comment", strings.HasPrefix(name, "."), a.ReadOnly, a.Volatile, a.Secret:
+		case !known || old[name] == "" || menu.Same(name, old[name], printedAs(a)):
+		default:
+			e.note("plan.warn.unkept", "router", e.Router, "menu", path, "attribute", name, "value", ReadableBytes(old[name]))
+		}
+	}
+}
+
+// printedAs is what RouterOS prints of an attribute that nobody has set.
+func printedAs(a schema.Attr) string {
+	if a.Default == "" && a.Kind == schema.Bool {
+		return "false"
+	}
+	return a.Default
+}
+
 // rotate makes every step at this end. Switching the new identity on is the first
 // write of the cut-over: it has no effect while its peer is off, and a router that
 // refuses it refuses before anything else has changed.
 func (e *held) rotate(t *works) error {
-	e.stage(menuPeer, kept(e.peer, peerKeeps, schema.Row{"name": t.name}), change.T("plan.step.peer"))
-	e.stageIdentity(kept(e.identity, identityKeeps, schema.Row{"peer": t.name}), t.PSK, t.Mark)
+	peer, identity := kept(e.peer, peerKeeps, schema.Row{"name": t.name}), kept(e.identity, identityKeeps, schema.Row{"peer": t.name})
+	e.stage(menuPeer, peer, change.T("plan.step.peer"))
+	e.stageIdentity(identity, t.PSK, t.Mark)
+	e.unkept(menuPeer, e.peer, peer)
+	e.unkept(menuIdentity, e.identity, identity)
 
 	e.cut(schema.Enable, change.Twin, menuIdentity, schema.Row{"peer": t.name}, nil, nil, change.T("plan.step.canary"))
 	e.cutOldPeer()

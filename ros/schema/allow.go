@@ -94,7 +94,8 @@ var allowed = map[string]map[Action][]string{
 	},
 	"/ip/ipsec/identity": {
 		Add: {
-			"peer", "auth-method", "secret", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group", "disabled", "comment",
+			"peer", "auth-method", "secret", "my-id", "remote-id", "match-by", "generate-policy", "policy-template-group", "notrack-chain",
+			"disabled", "comment",
 		},
 		Enable:  nil,
 		Disable: nil,
