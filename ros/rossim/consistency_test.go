@@ -21,6 +21,9 @@ func sampleOf(s *state, m *menu, a attr) string {
 	case "number":
 		return itoa(int(max(m.rule.Numbers[a.Name][0], 7)))
 	case "time":
+		if a.limit.most > 0 {
+			return schema.FormatDuration(a.limit.most)
+		}
 		return "90s"
 	case "ip":
 		return "192.0.2.9"
@@ -49,7 +52,7 @@ func sampleOf(s *state, m *menu, a attr) string {
 	case "ref", "pool":
 		return target(s, a)
 	}
-	return "x"
+	return strings.Repeat("x", max(1, a.limit.shortest))
 }
 
 // target returns something that an attribute may refer to.

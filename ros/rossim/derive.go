@@ -126,6 +126,32 @@ func (e *entry) write(names []string, has bool) {
 	}
 }
 
+// limit bounds the values of attributes as the console tells.
+func (p *profile) limit() error {
+	var f struct{ Menus map[string]map[string]string }
+	if err := decode("limits.json", &f); err != nil {
+		return err
+	}
+	for path, limits := range f.Menus {
+		for name, text := range limits {
+			m := p.menus[path]
+			if m == nil {
+				continue
+			}
+			a, ok := m.attrs[name]
+			if !ok {
+				continue
+			}
+			var err error
+			if a.limit, err = limitOf(text); err != nil {
+				return fmt.Errorf("limits of %s in %s: %w", name, path, err)
+			}
+			m.attrs[name] = a
+		}
+	}
+	return nil
+}
+
 // entries6 makes 6.49 of 7.9.
 func entries6(entries map[string]*entry) error {
 	var f struct {

@@ -3,7 +3,9 @@ package rossim
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"vpnbot/ros/schema"
 )
@@ -54,7 +56,35 @@ type attr struct {
 	words  []string // words taken besides the form
 	refs   []string
 	not    bool // the value may begin with "!"
+	limit  limit
 	months bool // a date is written with the month's name
+}
+
+// limit bounds a time or the length of a text; zero is none.
+type limit struct {
+	least, most       time.Duration
+	shortest, longest int
+}
+
+// limitOf reads "1s..1h", "max 31" and "min 16".
+func limitOf(text string) (limit, error) {
+	var l limit
+	lo, hi, ranged := strings.Cut(text, "..")
+	if !ranged {
+		word, n, _ := strings.Cut(text, " ")
+		length, err := strconv.Atoi(n)
+		if word == "min" {
+			l.shortest = length
+		} else {
+			l.longest = length
+		}
+		return l, err
+	}
+	var err error
+	if l.least, err = schema.ParseDuration(lo); err == nil {
+		l.most, err = schema.ParseDuration(hi)
+	}
+	return l, err
 }
 
 // newMenu joins what the console reported with the rule. What the version lacks

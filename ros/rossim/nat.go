@@ -56,6 +56,9 @@ func (s *state) natRule(chain string, q natQuery, depth int) *record {
 		if v["chain"] != chain || v["disabled"] == "true" || !s.matchesRule(v, q) {
 			continue
 		}
+		if _, broken := s.faulty(v); broken {
+			continue
+		}
 		switch v["action"] {
 		case "passthrough", "log", "add-src-to-address-list", "add-dst-to-address-list":
 		case "jump":

@@ -54,8 +54,13 @@ func (s *state) move(c change) (string, []touched, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if slices.ContainsFunc(recs, func(r *record) bool { return r.dynamic }) {
-		return "", nil, errFailure("cannot move dynamic entry")
+	for _, r := range recs {
+		switch {
+		case r.dynamic && r.builtin:
+			return "", nil, errFailure("cannot change builtin")
+		case r.dynamic:
+			return "", nil, errFailure("cannot move dynamic entry")
+		}
 	}
 	var before *record
 	if c.before != "" {

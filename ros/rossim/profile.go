@@ -100,7 +100,7 @@ func compile(version string) (*profile, error) {
 	p.menus["/system"] = &menu{path: "/system", commands: map[string]bool{"reboot": true, "shutdown": true}}
 	p.paths = slices.Sorted(maps.Keys(p.menus))
 	p.fill()
-	return p, nil
+	return p, p.limit()
 }
 
 // fill puts the version where rows tell it, and drops references to menus that

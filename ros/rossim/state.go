@@ -255,6 +255,7 @@ func (s *state) show(m *menu, rec *record) schema.Row {
 		row["type"] = rec.home.rule.Type
 	}
 	s.compute(m, rec, row)
+	s.warn(m, rec, row)
 	if m.rule.NextID {
 		row[".nextid"] = s.nextID(rec)
 	}

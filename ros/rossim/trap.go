@@ -97,7 +97,11 @@ func errAmbiguous(attr string) error {
 }
 
 func errRange(attr string, lo, hi uint64) error {
-	return &trap{category: catArgument, message: "value of " + attr + " out of range (" + strconv.FormatUint(lo, 10) + ".." + strconv.FormatUint(hi, 10) + ")"}
+	return errOutside(attr, strconv.FormatUint(lo, 10), strconv.FormatUint(hi, 10))
+}
+
+func errOutside(attr, lo, hi string) error {
+	return &trap{category: catArgument, message: "value of " + attr + " out of range (" + lo + ".." + hi + ")"}
 }
 
 func errMissing(attrs []string) error {

@@ -31,11 +31,7 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 	case "number":
 		return a.parseNumber(value, numbers[a.Name])
 	case "time":
-		d, err := schema.ParseDuration(value)
-		if err != nil {
-			return "", errInvalid(a.Name)
-		}
-		return schema.FormatDuration(d), nil
+		return a.parseDuration(value)
 	case "ip", "ips":
 		return a.parseAddresses(value)
 	case "prefix":
@@ -60,8 +56,8 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 		return a.parseIPsecPolicy(value)
 	case "identity":
 		return a.parseIdentity(value)
-	case "short":
-		if len(value) > maxShort {
+	case "text":
+		if len(value) < a.limit.shortest || (a.limit.longest > 0 && len(value) > a.limit.longest) {
 			return "", errInvalid(a.Name)
 		}
 	case "clock":
@@ -76,6 +72,17 @@ func (a attr) parse(value string, numbers map[string][2]uint64) (string, error) 
 		return strings.ToUpper(hw.String()), nil
 	}
 	return value, nil
+}
+
+func (a attr) parseDuration(value string) (string, error) {
+	d, err := schema.ParseDuration(value)
+	if err != nil {
+		return "", errInvalid(a.Name)
+	}
+	if a.limit.most > 0 && (d < a.limit.least || d > a.limit.most) {
+		return "", errOutside(a.Name, schema.FormatDuration(a.limit.least), schema.FormatDuration(a.limit.most))
+	}
+	return schema.FormatDuration(d), nil
 }
 
 func (a attr) parseBool(value string) (string, error) {

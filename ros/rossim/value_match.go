@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// maxShort is the longest prefix that a firewall rule puts before its log lines.
-const maxShort = 31
-
 // parseNegated checks a matcher, which may begin with "!".
 func (a attr) parseNegated(value string, numbers map[string][2]uint64) (string, error) {
 	a.not = false

@@ -34,6 +34,7 @@ func (s *state) apply(c change) (string, []touched, error) {
 	if ofIPsec(done) {
 		s.reviewAlone()
 	}
+	s.fasttrack(done)
 	s.schedule(done)
 	return id, done, err
 }
@@ -309,6 +310,9 @@ func (s *state) remove(c change) (string, []touched, error) {
 }
 
 func (s *state) removable(m *menu, rec *record) error {
+	if rec.builtin && rec.dynamic {
+		return errFailure("cannot change builtin")
+	}
 	if rec.builtin {
 		return errFailure("not allowed to remove")
 	}
