@@ -169,22 +169,26 @@ func (j *job) cleared(ctx context.Context, act change.Act, v view) error {
 	return j.done(ctx, act)
 }
 
-// mustUp asks for a person when the tunnel does not come up on the new rows.
+// mustUp asks for a person when the tunnel does not come up on the new rows, or is
+// not gone where it is removed.
 func (j *job) mustUp(ctx context.Context) error {
-	why, err := j.wait(ctx)
+	why, err := j.wait(ctx, j.reached)
 	if err != nil || why.IsZero() {
 		return err
+	}
+	if j.r.Plan.Tunnel.Removes {
+		return j.attend(ctx, change.T("apply.tunnel.notgone", "why", why))
 	}
 	return j.attend(ctx, change.T("apply.tunnel.notup", "why", why))
 }
 
-// wait waits until both ends show the tunnel up, as long as the plan's patience;
+// wait waits until both ends show what is wanted, as long as the plan's patience;
 // the text says what is missing then.
-func (j *job) wait(ctx context.Context) (change.Text, error) {
+func (j *job) wait(ctx context.Context, wanted func(both) change.Text) (change.Text, error) {
 	wait, kicked := quick, time.Now()
 	for end := time.Now().Add(max(j.r.Plan.Tunnel.Patience, 30*time.Second)); ; wait = min(2*wait, calm) {
 		b := j.look2(ctx)
-		why := j.up(b)
+		why := wanted(b)
 		if ctx.Err() != nil {
 			return change.Text{}, ctx.Err()
 		}

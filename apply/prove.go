@@ -135,7 +135,7 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 		if err := j.forget(ctx, b, forgotten); err != nil {
 			return err
 		}
-		proof, why := j.proof(b)
+		proof, why := j.shown(b)
 		if why.IsZero() {
 			if proof, why = j.probes(ctx, proof); why.IsZero() {
 				switch moved, err := j.moved(ctx); {
@@ -233,7 +233,7 @@ func (j *job) drop(ctx context.Context, b both, dropped map[string]time.Time) er
 // not come up: what failed while one end was not there yet is tried again by
 // routers only after a while.
 func (j *job) kick(ctx context.Context, b both, last *time.Time) error {
-	if b.errs[0] != nil || b.errs[1] != nil || time.Since(*last) < 5*time.Second {
+	if j.r.Plan.Tunnel.Removes || b.errs[0] != nil || b.errs[1] != nil || time.Since(*last) < 5*time.Second {
 		return nil
 	}
 	*last = time.Now()

@@ -22,6 +22,9 @@ func (j *job) goBack(ctx context.Context) error {
 		m, err := j.r.Attend(time.Now(), why)
 		return j.commit(ctx, m, err)
 	}
+	if j.r.Plan.Tunnel.Removes {
+		return j.keepAfterAll(ctx)
+	}
 	var left []string
 	for _, end := range j.r.Plan.Tunnel.Ends {
 		left = append(left, end.Router)
@@ -194,7 +197,7 @@ func (j *job) takeBack(ctx context.Context, step change.Step) (removed bool, err
 func (j *job) reverted(ctx context.Context) error {
 	outcome := change.Text{}
 	if saw := j.past.saw; saw != nil && saw[0].Up && saw[1].Up {
-		why, err := j.wait(ctx)
+		why, err := j.wait(ctx, j.up)
 		if err != nil {
 			return err
 		}

@@ -244,7 +244,7 @@ func (w *world) rows(router string) map[string][]schema.Row {
 
 func (w *world) snapshot(router string) change.Snapshot {
 	w.Helper()
-	snap, err := w.fleet.Snapshot(w.Context(), router, vpn.TunnelMenus()...)
+	snap, err := w.fleet.Snapshot(w.Context(), router, vpn.AddMenus()...)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -41,6 +41,10 @@ type TunnelPlan struct {
 	Patience time.Duration `json:"patience"`
 	// Unproven are the prefixes that no probe can reach.
 	Unproven []netip.Prefix `json:"unproven,omitempty"`
+	// Removes tells that the tunnel is to be gone from both ends. It is proven by
+	// absence, and a guard finishes what was begun: once nothing of the tunnel is
+	// established it switches this end off as well.
+	Removes bool `json:"removes,omitempty"`
 }
 
 // TunnelEnd is one router's end of a tunnel, as a plan needs it.

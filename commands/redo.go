@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"vpnbot/change"
@@ -19,6 +20,7 @@ const (
 	verbRotate = "rotate psk"
 	verbSet    = "tunnel set"
 	verbAdd    = "tunnel add"
+	verbRemove = "tunnel remove"
 )
 
 // retunnel plans a change to one tunnel and shows the plan to its requester.
@@ -84,25 +86,28 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 		return change.Plan{}, nil, err
 	}
 	menus := vpn.TunnelMenus()
-	if intent.Verb == verbAdd {
+	if intent.Verb == verbAdd || intent.Verb == verbRemove {
 		menus = vpn.AddMenus()
 	}
 	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, menus); err != nil {
 		return change.Plan{}, nil, err
 	}
 	var sealed []secret.Sealed
-	if intent.Verb != verbRekey {
+	if intent.Verb != verbRekey && intent.Verb != verbRemove {
 		psk := secret.PSK()
 		sealed = []secret.Sealed{s.o.Key.Seal(secret.NewRef(), psk)}
 		in.PSK, in.Mark = sealed[0].Ref, s.o.Key.Mark("psk", psk)
 	}
 	plan, err := planners()[intent.Verb](in)
+	// A key that no row gets would outlive the request: nobody would destroy it.
+	sealed = slices.DeleteFunc(sealed, func(k secret.Sealed) bool { return !slices.Contains(plan.SecretRefs(), k.Ref) })
 	return plan, sealed, err
 }
 
 func planners() map[string]func(vpn.TunnelChange) (change.Plan, error) {
 	return map[string]func(vpn.TunnelChange) (change.Plan, error){
 		verbRedo: vpn.PlanRedo, verbRekey: vpn.PlanRekey, verbRotate: vpn.PlanRotatePSK, verbSet: vpn.PlanSet, verbAdd: vpn.PlanAddTunnel,
+		verbRemove: vpn.PlanRemove,
 	}
 }
 

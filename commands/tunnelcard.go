@@ -55,6 +55,9 @@ func proof(r change.Request) change.Text {
 	if adopts(r) {
 		return change.T("tunnel.proof.kept", "patience", r.Plan.Tunnel.Patience)
 	}
+	if r.Plan.Tunnel.Removes {
+		return change.T("tunnel.proof.gone", "patience", r.Plan.Tunnel.Patience)
+	}
 	return change.T("tunnel.proof", "patience", r.Plan.Tunnel.Patience)
 }
 
@@ -155,7 +158,7 @@ func (w way) state(phase string) StepState {
 // label names a phase, and how many of its writes each router is known to hold.
 func (w way) label(phase string) change.Text {
 	name := change.T("phases." + phase)
-	if phase != change.PhaseStage || len(w.r.Plan.Steps) == 0 {
+	if phase != change.PhaseStage || !slices.ContainsFunc(w.r.Plan.Steps, func(s change.Step) bool { return s.Phase == phase }) {
 		return name
 	}
 	done := map[int]bool{}
@@ -180,8 +183,11 @@ func (w way) label(phase string) change.Text {
 
 // manner is in what way a change in phases changes its tunnel: words about it differ.
 func manner(r change.Request) string {
-	if r.Plan.Intent.Verb == verbAdd {
+	switch r.Plan.Intent.Verb {
+	case verbAdd:
 		return "add"
+	case verbRemove:
+		return "remove"
 	}
 	return "change"
 }
@@ -206,7 +212,11 @@ func ending(r change.Request) []Part {
 		if bare {
 			said = change.T("tunnel.rekeyed", "tunnel", name)
 		}
-		return []Part{Say(Good, said), Say(Hint, change.T("tunnel.committed.hint", "tunnel", name))}
+		hint := change.T("tunnel.committed.hint", "tunnel", name)
+		if r.Plan.Retires {
+			hint = change.T("tunnel.removed.hint")
+		}
+		return []Part{Say(Good, said), Say(Hint, hint)}
 	case change.Reverted:
 		if r.Decided == change.Undecided {
 			return nil // nothing was written

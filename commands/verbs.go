@@ -110,6 +110,10 @@ func Verbs() []Verb {
 			Slots: []Slot{tunnel, settings}, Flags: []Slot{yes}, run: (*Service).retunnel,
 		},
 		{
+			Name: verbRemove, Also: []string{"移除通道", "刪除通道"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{tunnel}, Flags: []Slot{yes}, run: (*Service).retunnel,
+		},
+		{
 			Name: verbDialInSetup, Also: []string{"設定撥入", "架設撥入"}, Need: change.Operator, Changing: true, Reads: true,
 			Slots: []Slot{dialIn, {Name: argSettings, Kind: ServerValue, Optional: true, Shown: "KEY=VALUE"}},
 			Flags: []Slot{handover, yes}, run: (*Service).dialIn,

@@ -224,11 +224,43 @@ func (p *paper) restore() {
 	p.line(":log info %s", p.name("old rows restored"))
 }
 
+// finishing is the guard of a removal. Being established is what both ends share:
+// where the other end is off, this one goes off, too, and one that is up stays.
+func (p *paper) finishing() {
+	var down, left []string
+	for _, s := range p.end.Selectors {
+		down = append(down, fmt.Sprintf("([:len [%s]] = 0)", establishedRows(s)))
+	}
+	for _, step := range p.cut {
+		left = append(left, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))
+	}
+	if len(left) == 0 {
+		p.line(":log info %s", p.name("nothing to guard"))
+		return
+	}
+	p.line(":if (%s) do={", strings.Join(down, " and "))
+	p.line("  :if (%s) do={", strings.Join(left, " or "))
+	p.line("    :log warning %s", p.name("tunnel is not up, it is switched off for good"))
+	for _, step := range p.cut {
+		p.line("    :do { %s } on-error={ :log error %s }", p.write(step), p.name(fmt.Sprintf("step %d not done", step.ID)))
+	}
+	p.line("  }")
+	p.line("}")
+}
+
+// establishedRows are the policies of s that carry traffic.
+func establishedRows(s change.Selectors) string {
+	return rowsOf(menuPolicy, "src-address="+s.Source.String(), "dst-address="+s.Destination.String(), `ph2-state="established"`, "!disabled", "!template")
+}
+
 func (p *paper) guard() {
+	if p.Plan.Tunnel.Removes {
+		p.finishing()
+		return
+	}
 	var down, changed, gone []string
 	for _, s := range p.end.Selectors {
-		down = append(down, fmt.Sprintf("([:len [%s]] = 0)", rowsOf(menuPolicy, "src-address="+s.Source.String(),
-			"dst-address="+s.Destination.String(), `ph2-state="established"`, "!disabled", "!template")))
+		down = append(down, fmt.Sprintf("([:len [%s]] = 0)", establishedRows(s)))
 	}
 	for _, step := range p.undo {
 		changed = append(changed, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))

@@ -153,6 +153,7 @@ const (
 	set
 	adopt // what is there becomes the definition
 	addition
+	removal
 )
 
 // rebuilds tells whether the plan makes the tunnel, or makes it anew, from its
@@ -202,12 +203,24 @@ func (t *works) order() [2]*held {
 
 // finish puts the plan together and foresees what it comes to.
 func (t *works) finish() (change.Plan, error) {
+	plan := t.assemble()
+	doubt, err := t.foresee()
+	if err != nil {
+		return change.Plan{}, err
+	}
+	plan.Summary, plan.Blast = t.summary(), t.blast(plan)
+	plan.Warnings = append(t.warnings(plan), doubt...)
+	return plan, nil
+}
+
+// assemble puts the steps of both ends into the order of the phases.
+func (t *works) assemble() change.Plan {
 	ends := t.order()
 	plan := change.Plan{
 		Intent: t.Intent, Definition: t.Definition, Routers: []string{ends[0].Router, ends[1].Router},
 		Seen: t.seen(ends), Tunnel: t.tunnelPlan(ends),
 	}
-	if t.kind == adopt {
+	if t.kind == adopt || t.kind == removal {
 		plan.Seen = t.touched(plan.Seen)
 	}
 	plan.State = change.StateDigest(plan.Seen)
@@ -221,11 +234,5 @@ func (t *works) finish() (change.Plan, error) {
 			}
 		}
 	}
-	doubt, err := t.foresee()
-	if err != nil {
-		return change.Plan{}, err
-	}
-	plan.Summary, plan.Blast = t.summary(), t.blast(plan)
-	plan.Warnings = append(t.warnings(plan), doubt...)
-	return plan, nil
+	return plan
 }

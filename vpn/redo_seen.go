@@ -86,6 +86,9 @@ func (e *held) queries(t *works) []change.Query {
 			ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
 		}
 	}
+	if t.kind == removal {
+		ask(menuFilter, "chain", "input", "comment", e.tunnel)
+	}
 	for _, pair := range e.dropped {
 		ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
 	}

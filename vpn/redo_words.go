@@ -36,6 +36,8 @@ func (t *works) summary() change.Text {
 		return change.T("plan.rekey.summary", facts...)
 	case addition:
 		return change.T("plan.add.summary", facts...)
+	case removal:
+		return change.T("plan.remove.summary", facts...)
 	case set:
 		return change.T("plan.set.summary", append(facts, "changed", headline(t.was.Differences(t.Tunnel)))...)
 	case adopt:

@@ -31,7 +31,7 @@ func (e *held) needs(rows []schema.Row, rule schema.Row) bool {
 	without := slices.DeleteFunc(slices.Clone(rows), func(r schema.Row) bool { return r[schema.ID] == rule[schema.ID] })
 	for i, row := range e.snap.Menus[menuPolicy] {
 		p := &e.page.policies[i]
-		ours := e.peer != nil && row["peer"] == e.peer["name"]
+		ours := slices.ContainsFunc(slices.Concat(e.policies, e.extra), func(r schema.Row) bool { return r != nil && r[schema.ID] == row[schema.ID] })
 		if ours || !static(row) || !p.Source.IsValid() || !p.Destination.IsValid() {
 			continue
 		}

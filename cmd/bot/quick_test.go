@@ -19,6 +19,7 @@ func TestTunnel_Quick(t *testing.T) {
 	for line, tunnel := range map[string]string{
 		"/vpn redo hq-fengshan": "hq-fengshan", "/vpn rotate psk hq-fengshan": "hq-fengshan",
 		"/vpn tunnel set hq-fengshan exchange=ike2": "hq-fengshan", "/vpn tunnel add fengshan taichung": "fengshan-taichung",
+		"/vpn tunnel remove hq-fengshan": "hq-fengshan",
 	} {
 		t.Run(line, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
