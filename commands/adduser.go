@@ -103,6 +103,9 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	if err != nil {
 		return Reply{}, err
 	}
+	if err := s.entitled(ctx, plan); err != nil {
+		return Reply{}, err
+	}
 	rule := s.o.Rules.For(intent.Verb, intent.Sites()...)
 	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
 	if err != nil {

@@ -73,7 +73,7 @@ func (w *world) drafted(preview Reply) change.Request {
 	return r
 }
 
-// Ensure the words reach the planner: both routers read once, the new key sealed
+// Ensure the words reach the planner: both routers read, the new key sealed
 // with the draft and shown by its mark alone, the rule of either site asked for.
 func TestRedo(t *testing.T) {
 	for _, line := range []string{"redo 鳳山", "重建 hq-fengshan", "rotate psk fengshan", "更換金鑰 總公司-鳳山", "rekey hq-fengshan", "重新協商 鳳山"} {
@@ -82,8 +82,8 @@ func TestRedo(t *testing.T) {
 			w := openWhole(t, n)
 			w.o.Rules = change.Rules{{Sites: []string{"fengshan"}, Approvals: 2}}
 			preview := w.must(w.say("U0OLGA", line))
-			if n.reads["gw-hq"] != 1 || n.reads["gw-fengshan"] != 1 || n.reads["gw-taichung"] != 0 {
-				t.Errorf("got %v, want both ends read once", n.reads)
+			if n.reads["gw-hq"] != 2 || n.reads["gw-fengshan"] != 2 || n.reads["gw-taichung"] != 0 {
+				t.Errorf("got %v, want both ends read once for the plan and once for the rights that it takes", n.reads)
 			}
 			r := w.drafted(preview)
 			i := r.Plan.Intent

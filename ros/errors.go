@@ -56,6 +56,7 @@ type TrapError struct {
 	Category int // as sent; -1 when the router named none
 	Kind     Kind
 	Message  string // the router's words, every secret that was sent replaced
+	Right    string // the policy that the command takes: what is missing, for KindPermission
 }
 
 // Error returns the router's words.
@@ -111,6 +112,9 @@ func (e *explained) Explain() (sentence, hint change.Text) {
 // Explain returns what the router refused, in its words where its kind has none.
 func (e *TrapError) Explain() (sentence, hint change.Text) {
 	id := map[Kind]string{KindNoItem: "norow", KindExists: "exists", KindPermission: "permission", KindFlagged: "flagged"}[e.Kind]
+	if e.Kind == KindPermission && e.Right != "" {
+		return change.T("router.right", "right", e.Right), change.T("router.permission.hint")
+	}
 	if id == "" {
 		return change.T("router.refused", "message", e.Message), change.T("router.refused.hint")
 	}

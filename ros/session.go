@@ -123,7 +123,9 @@ func (s *session) exchange(ctx context.Context, c command, f func() (*routeros.R
 		return nil, fmt.Errorf("%w: answer to another command", ErrProtocol)
 	}
 	if trapped {
-		return nil, newTrap(s.guard.scan.traps, c.hide)
+		trap := newTrap(s.guard.scan.traps, c.hide)
+		trap.Right = c.right()
+		return nil, trap
 	}
 	return reply, nil
 }
@@ -157,6 +159,20 @@ func (s *session) cause(ctx context.Context, c command) error {
 func (s *session) close() {
 	s.broken = true
 	_ = s.client.Close() // nothing to be done about it; the descriptor is gone
+}
+
+// right is the policy that a command takes of its user's group.
+func (c command) right() string {
+	if len(c.words) == 0 {
+		return "api" // a login
+	}
+	switch word := c.words[0]; {
+	case word == "/ping":
+		return "test"
+	case strings.HasSuffix(word, "/print"), word == "/execute":
+		return "read"
+	}
+	return "write"
 }
 
 // newTrap turns the traps of one reply into an error. The first decides what it
