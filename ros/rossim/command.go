@@ -1,6 +1,7 @@
 package rossim
 
 import (
+	"errors"
 	"strings"
 
 	"vpnbot/ros/schema"
@@ -254,6 +255,7 @@ func (c *conn) struck(k call, path, action string, do func() (string, error)) bo
 		hook(n, After, path, schema.Action(action))
 	}
 	switch {
+	case errors.Is(err, errStopped):
 	case err != nil:
 		c.refuse(k, err)
 	case action == "add" || path == "/execute":

@@ -108,6 +108,46 @@ func TestExecute_AsString(t *testing.T) {
 	})
 }
 
+// Ensure a script that is waited for holds up no command after it when it has a
+// tag, and ends where its tag is cancelled; without one it does hold them up.
+func TestExecute_Beside(t *testing.T) {
+	for name, words := range map[string][]string{
+		"execute": {"/execute", "=script=" + slow, "=as-string="},
+		"run":     {"/system/script/run", "=number=slow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone(t, Options{}, func(t *testing.T, r *Router) {
+				if _, err := r.Add("/system/script", schema.Row{"name": "slow", "source": slow}); err != nil {
+					t.Fatal(err)
+				}
+				c := bubbled(t, r, "admin")
+				began := time.Now()
+				c.send(append(words, ".tag=s")...)
+				c.send("/ip/pool/print", "=count-only=", ".tag=q")
+				same(t, "beside it", c.next(), "!done =ret=0 .tag=q")
+				c.send("/cancel", "=tag=s", ".tag=c")
+				same(t, "ended", []string{c.next(), c.next(), c.next()}, []string{
+					"!trap =category=2 =message=interrupted .tag=s", "!done .tag=c", "!done .tag=s",
+				})
+				same(t, "time taken", time.Since(began), time.Duration(0))
+				after(10 * time.Second)
+				same(t, "rows", column(r, "/ppp/secret", "name"), []string{"a"})
+				same(t, "jobs", len(r.Rows("/system/script/job")), 0)
+				c.want("/cancel =tag=s .tag=c", "!done .tag=c")
+				if err := r.Remove("/ppp/secret", "a"); err != nil {
+					t.Fatal(err)
+				}
+				c.send(append(words, ".tag=s")...)
+				if got := c.next(); !strings.HasPrefix(got, "!done") || !strings.HasSuffix(got, ".tag=s") {
+					t.Errorf("ended by itself: %q", got)
+				}
+				c.want("/cancel =tag=s .tag=c", "!done .tag=c")
+				same(t, "rows", column(r, "/ppp/secret", "name"), []string{"a", "b"})
+			})
+		})
+	}
+}
+
 // Ensure /parse reads a script and runs nothing.
 func TestParse(t *testing.T) {
 	r := router(t, Options{})

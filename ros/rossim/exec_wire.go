@@ -1,6 +1,8 @@
 package rossim
 
 import (
+	"errors"
+
 	"vpnbot/ros/rossim/script"
 	"vpnbot/ros/schema"
 )
@@ -24,27 +26,54 @@ func (c *conn) sendScript(k call) bool {
 		c.refuse(k, errFailure("contents too long"))
 		return true
 	}
-	waits := isGiven(k.args, "as-string")
 	t := &task{src: src, who: c.who}
 	if c.r.opts.Scripting.ExecuteEndsWithSession {
 		t.conn = c.id
 	}
-	goes := c.struck(k, "/execute", "run", func() (string, error) {
+	enlist := func() string {
 		c.r.mu.Lock()
-		rec := c.r.st.enlist(t)
-		c.r.mu.Unlock()
-		if !waits {
-			return rec.id, nil
-		}
-		if err := c.await(t); err != nil {
+		defer c.r.mu.Unlock()
+		return c.r.st.enlist(t).id
+	}
+	if isGiven(k.args, "as-string") {
+		return c.waiting(k, "/execute", func(stop <-chan struct{}) (string, error) {
+			enlist()
+			err := c.await(t, stop)
+			if err == nil || errors.Is(err, errStopped) {
+				return "", err
+			}
 			return err.Error(), nil
-		}
-		return "", nil
-	})
+		})
+	}
+	goes := c.struck(k, "/execute", "run", func() (string, error) { return enlist(), nil })
 	c.r.mu.Lock()
 	c.r.begin(t)
 	c.r.mu.Unlock()
 	return goes
+}
+
+// errStopped is how a script ends for a client that has cancelled it: /cancel
+// tells the rest.
+var errStopped = errors.New("stopped by the client")
+
+// waiting runs a script that the answer waits for: beside other commands when
+// there is a tag by which it can be cancelled, else before the next one.
+func (c *conn) waiting(k call, path string, do func(stop <-chan struct{}) (string, error)) bool {
+	if len(k.tag) == 0 {
+		return c.struck(k, path, "run", func() (string, error) { return do(nil) })
+	}
+	c.beside(k, func(f *follow) bool {
+		var err error
+		goes := c.struck(k, path, "run", func() (ret string, _ error) {
+			ret, err = do(f.stop)
+			return ret, err
+		})
+		if !goes {
+			c.close()
+		}
+		return !errors.Is(err, errStopped)
+	})
+	return true
 }
 
 // isGiven tells whether a flag is among the arguments and not said to be off.
@@ -54,13 +83,18 @@ func isGiven(args schema.Row, name string) bool {
 }
 
 // await runs a task and returns how it ended.
-func (c *conn) await(t *task) error {
+func (c *conn) await(t *task, stop <-chan struct{}) error {
 	c.r.mu.Lock()
 	c.r.begin(t)
 	c.r.mu.Unlock()
 	select {
 	case <-t.ended:
 		return t.err
+	case <-stop:
+		c.r.mu.Lock()
+		defer c.r.mu.Unlock()
+		c.r.st.endTasks(func(o *task) bool { return o == t })
+		return errStopped
 	case <-c.done:
 	case <-c.r.done:
 	}
@@ -69,22 +103,22 @@ func (c *conn) await(t *task) error {
 
 // runScript is /system/script/run: the answer waits for the end.
 func (c *conn) runScript(k call) bool {
-	var t *task
-	return c.struck(k, "/system/script", "run", func() (string, error) {
-		var err error
-		if t, err = c.namedScript(k); err != nil {
+	who := c.who
+	return c.waiting(k, "/system/script", func(stop <-chan struct{}) (string, error) {
+		t, err := c.namedScript(k, who)
+		if err != nil {
 			return "", err
 		}
-		if err = c.await(t); err != nil {
-			return "", &trap{category: catScript, message: err.Error()}
+		if err = c.await(t, stop); err == nil || errors.Is(err, errStopped) {
+			return "", err
 		}
-		return "", nil
+		return "", &trap{category: catScript, message: err.Error()}
 	})
 }
 
 // namedScript enlists a script of /system/script with the rights of the caller,
 // who must have all that the script asks for.
-func (c *conn) namedScript(k call) (*task, error) {
+func (c *conn) namedScript(k call, who account) (*task, error) {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	s := c.r.st
@@ -96,7 +130,6 @@ func (c *conn) namedScript(k call) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := c.who
 	if isGiven(k.args, "use-script-permissions") || rec.vals["dont-require-permissions"] == "true" {
 		who.rights = granted(rec.vals["policy"])
 	} else if !grants(who.rights, rec.vals["policy"]) {

@@ -34,11 +34,26 @@ func (s *state) changed(rec *record, dead bool) {
 	}
 }
 
-// follow is a listen command that runs.
+// follow is a command that runs beside others: listen, ping, a script that is
+// waited for.
 type follow struct {
 	call  call
 	stop  chan struct{}
 	ended chan struct{}
+	over  bool // it has answered its last by itself; to be read once it has ended
+}
+
+// beside runs a command in a goroutine of its own until it ends by itself, which
+// is when run returns true, or is stopped.
+func (c *conn) beside(k call, run func(f *follow) bool) {
+	tag := tagOf(k)
+	c.stop(tag)
+	f := &follow{call: k, stop: make(chan struct{}), ended: make(chan struct{})}
+	c.running[tag] = f
+	c.r.wg.Go(func() {
+		defer close(f.ended)
+		f.over = run(f)
+	})
 }
 
 // listen answers every change of the menu until the command is cancelled; with
@@ -65,15 +80,11 @@ func (c *conn) listen(k call, m *menu, all bool) {
 		c.refuse(k, err)
 		return
 	}
-	tag := tagOf(k)
-	c.stop(tag)
-	f := &follow{call: k, stop: make(chan struct{}), ended: make(chan struct{})}
-	c.running[tag] = f
 	who := c.who
-	r.wg.Go(func() {
-		defer close(f.ended)
+	c.beside(k, func(f *follow) bool {
 		c.send(sentences(k, rows, q.props)...)
 		c.watch(w, f, who, q)
+		return false
 	})
 }
 
@@ -149,13 +160,11 @@ func (c *conn) stop(tag string) *follow {
 		return nil
 	}
 	delete(c.running, tag)
-	select {
-	case <-f.ended: // a ping that was over
-		return nil
-	default:
-	}
 	close(f.stop)
 	<-f.ended
+	if f.over {
+		return nil
+	}
 	return f
 }
 

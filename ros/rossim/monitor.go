@@ -59,20 +59,16 @@ func (c *conn) monitor(k call, m *menu, command string) {
 		c.send(append(sentences(k, rows, asked.props), k.reply("!done"))...)
 		return
 	}
-	tag := tagOf(k)
-	c.stop(tag)
-	f := &follow{call: k, stop: make(chan struct{}), ended: make(chan struct{})}
-	c.running[tag] = f
-	c.r.wg.Go(func() {
-		defer close(f.ended)
+	c.beside(k, func(f *follow) bool {
 		for err == nil {
 			c.send(sentences(k, rows, asked.props)...)
 			if !wait(asked.interval, f.stop, c.done) {
-				return
+				return false
 			}
 			rows, err = c.r.monitored(m, command, asked.ids)
 		}
 		c.send(k.trap(err), k.reply("!done"))
+		return true
 	})
 }
 

@@ -59,15 +59,12 @@ func (c *conn) ping(k call) {
 		c.refuse(k, err)
 		return
 	}
-	tag := tagOf(k)
-	c.stop(tag)
-	f := &follow{call: k, stop: make(chan struct{}), ended: make(chan struct{})}
-	c.running[tag] = f
-	c.r.wg.Go(func() {
-		defer close(f.ended)
-		if c.pings(p, f) {
+	c.beside(k, func(f *follow) bool {
+		over := c.pings(p, f)
+		if over {
 			c.send(k.reply("!done"))
 		}
+		return over
 	})
 }
 

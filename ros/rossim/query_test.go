@@ -95,8 +95,13 @@ func FuzzMatches(f *testing.F) {
 			more []string
 			want bool
 		}{
-			{[]string{"?-nobody"}, got}, {[]string{"?nobody"}, false}, {[]string{"?name=x", "?#!!"}, got}, {[]string{"?name=x", "?#.&"}, got},
-			{[]string{"?name=x", "?#.!|"}, got}, {[]string{"?name=x", "?#.!&"}, false}, {[]string{"?nobody", "?#!"}, got},
+			{[]string{"?-nobody"}, got},
+			{[]string{"?nobody"}, false},
+			{[]string{"?name=x", "?#!!"}, got},
+			{[]string{"?name=x", "?#.&"}, got},
+			{[]string{"?name=x", "?#.!|"}, got},
+			{[]string{"?name=x", "?#.!&"}, false},
+			{[]string{"?nobody", "?#!"}, got},
 		} {
 			if is, lawErr := ask(law.more...); (err == nil) != (lawErr == nil) || (err == nil && is != law.want) {
 				t.Errorf("%q is %v (%v), with %q %v (%v), want %v", query, got, err, law.more, is, lawErr, law.want)

@@ -252,6 +252,19 @@ def running():
     same("ping is ended", got[0], ["!trap", "=category=2", "=message=interrupted", ".tag=p"])
 
 
+def scripts():
+    """A script that runs holds up no other command, and is ended by its tag."""
+    c = Conn()
+    id_ = add(c, "/system/script", "=name=slow", "=source=:delay 10m")
+    c.send("/system/script/run", "=number=slow", ".tag=s")
+    same("beside a script", until(c, "q", "/ip/pool/print", "=count-only=", ".tag=q"), ["!done", "=ret=0", ".tag=q"])
+    c.send("/cancel", "=tag=s", ".tag=c")
+    got = [c.sentence() for _ in range(3)]
+    same("a script is ended", got[0], ["!trap", "=category=2", "=message=interrupted", ".tag=s"])
+    same("and both are done", sorted(got[1:]), [["!done", ".tag=c"], ["!done", ".tag=s"]])
+    same("script gone", c.ask("/system/script/remove", "=.id=" + id_), [["!done"]])
+
+
 def until(c, tag, *words):
     """Sends a command and returns the first sentence with its tag."""
     c.send(*words)
@@ -396,6 +409,6 @@ def many():
     same("none left", conns[2].ask("/ip/pool/print", "=count-only="), [["!done", "=ret=0"]])
 
 
-for step in (before_login, lengths, packets, tags, listening, running, example, follow, queries, printing, errors, secrets, many, quit_):
+for step in (before_login, lengths, packets, tags, listening, running, scripts, example, follow, queries, printing, errors, secrets, many, quit_):
     step()
 check.finish()
