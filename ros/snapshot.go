@@ -13,9 +13,10 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// menusPerSession is how many menus are worth a further session: a login costs
-// the router more than a few reads.
-const menusPerSession = 6
+// menusPerSession is how many menus one session reads before a further one is worth
+// its login, which costs the router more than a few reads and stands in its log.
+// What a status is made of fits into one.
+const menusPerSession = 8
 
 // Snapshot reads menus of a router, each with an explicit list of attributes
 // and never a secret. A menu that the router does not have is absent from the
