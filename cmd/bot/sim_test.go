@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vpnbot/vpn"
 )
 
 // Ensure a configuration can pin a simulated router's certificate: it is told
@@ -97,4 +99,41 @@ func (s *heard) Write(p []byte) (int, error) {
 		close(s.seen)
 	}
 	return len(p), nil
+}
+
+// Ensure each simulated router plays the version that it was given, and the others
+// that of all.
+func TestSim_Profiles(t *testing.T) {
+	routers := []vpn.Router{{Name: "sim1"}, {Name: "sim2"}, {Name: "sim3"}}
+	for _, tt := range []struct {
+		flag string
+		want []string
+	}{
+		{"7.22.3", []string{"7.22.3", "7.22.3", "7.22.3"}},
+		{"7.17.2,sim2=6.49.7", []string{"7.17.2", "6.49.7", "7.17.2"}},
+		{"sim3=7.17.2", []string{"7.22.3", "7.22.3", "7.17.2"}},
+	} {
+		versions, err := simCommand{Profile: tt.flag}.profiles(routers)
+		if err != nil {
+			t.Errorf("%s: %v", tt.flag, err)
+			continue
+		}
+		for i, r := range routers {
+			s, err := simCommand{}.start(r, versions[r.Name], "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.router.Rows("/system/resource")[0]["version"]; got != tt.want[i]+" (stable)" {
+				t.Errorf("%s: %s is %s, want %s", tt.flag, r.Name, got, tt.want[i])
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, flag := range []string{"", "7.9", "sim1=7.9", "gw=7.17.2", "sim1="} {
+		if _, err := (simCommand{Profile: flag}).profiles(routers); err == nil {
+			t.Errorf("%q was taken", flag)
+		}
+	}
 }

@@ -12,7 +12,8 @@
 // which lines are cut. An injected Negotiator judges each first packet; tunnels
 // come up, are renewed, fall silent and go, with the rows and log lines of real
 // routers at both ends, and flows and pings go the way that policies and
-// translation give them. Switches name the behaviours that no source proves.
+// translation give them. Switches name the behaviours between routers that no
+// source proves, Tables those of menus and rows.
 //
 // Scripts run: what the scheduler begins, what /execute sends and what
 // /system/script holds (package script says which language). They write with
@@ -35,7 +36,9 @@
 // /redo, licence limits, IPv6 dial-in, print's interval and group-by, time zones
 // (the clock is UTC). Of scripts, what package script does not know, script
 // variables that outlive a run, and output: /execute with as-string answers
-// nothing but why a script stopped.
+// nothing but why a script stopped. Commands that a menu lists and nobody carries
+// out here (reset, what makes keys and certificates, files) are refused as not
+// supported. Ranges of numbers that no source tells are not checked.
 //
 // What the sources of the facts leave open is a choice here: texts of rarely
 // seen failures, the .about texts, and the order in which a pool hands out
