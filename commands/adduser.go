@@ -163,6 +163,8 @@ func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, 
 		return s.planResume(ctx, intent)
 	case intent.Tunnel != "":
 		return s.planTunnel(ctx, intent)
+	case intent.Verb == verbVerbose:
+		return s.planVerbose(ctx, intent)
 	case slices.Contains([]string{verbDialInSetup, verbDialInSet, verbRotateL2TP}, intent.Verb):
 		return s.planDialIn(ctx, intent)
 	}

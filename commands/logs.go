@@ -143,7 +143,7 @@ func (l *logbook) entries() []entry {
 	rows := l.snapshot.Menus[menuLog]
 	list := make([]entry, 0, len(rows))
 	for _, row := range rows {
-		e := entry{text: row["time"], topics: row["topics"], message: row["message"]}
+		e := entry{text: row["time"], topics: row["topics"], message: strings.TrimPrefix(row["message"], vpn.VerbosePrefix+": ")}
 		e.at, e.dated = l.clock.parse(e.text)
 		list = append(list, e)
 	}

@@ -93,7 +93,7 @@ func findVerb(words []word) (Verb, []word, *ParseError) {
 	}
 	if first.flag == "" {
 		if v, used, ok := lookupWords(words); ok {
-			return v, words[used:], nil
+			return v.told(words[used:]), words[used:], nil
 		}
 	}
 	hint := change.T("parse.verb.hint")
@@ -101,6 +101,18 @@ func findVerb(words []word) (Verb, []word, *ParseError) {
 		hint = change.T("parse.nearest", "near", "/vpn "+near)
 	}
 	return Verb{}, nil, &ParseError{change.T("parse.verb"), hint}
+}
+
+// told is v, or the verb that a flag makes of it: logs with --verbose changes routers.
+func (v Verb) told(words []word) Verb {
+	if v.Name != "logs" {
+		return v
+	}
+	verbose, _ := lookup(verbVerbose)
+	if slices.ContainsFunc(words, func(w word) bool { f, ok := verbose.flag(w.flag); return ok && f.Name == argVerbose }) {
+		return verbose
+	}
+	return v
 }
 
 // lookupWords finds the verb at the beginning of words, and of how many of them

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 // and documentation read it. Its words in help are the message "help.NAME".
 type Verb struct {
 	Name     string
+	As       string   // how usage begins, when not with Name
 	Also     []string // synonyms, also in Chinese
 	Slots    []Slot   // by position
 	Flags    []Slot   // by name, anywhere
@@ -144,6 +146,12 @@ func Verbs() []Verb {
 			},
 			run: (*Service).logs,
 		},
+		{
+			Name: verbVerbose, As: "logs", Also: []string{"詳細日誌"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{{Name: "site", Kind: SiteValue, Shown: "SITE"}},
+			Flags: []Slot{{Name: argVerbose, Also: []string{"詳細"}, Kind: SinceValue, Shown: "10m"}, yes},
+			run:   (*Service).verbose,
+		},
 		{Name: "requests", Also: []string{"申請單"}, Need: change.Viewer, Terminal: true, run: (*Service).requests},
 		{Name: "show", Also: []string{"檢視", "查看"}, Need: change.Viewer, Terminal: true, Slots: []Slot{number}, run: (*Service).show},
 		{Name: "cancel", Also: []string{"撤回", "取消"}, Need: change.Operator, Changing: true, Slots: []Slot{number}, run: (*Service).cancel},
@@ -203,7 +211,7 @@ func (v Verb) flag(name string) (Slot, bool) {
 // Usage is how the verb is typed: "users [SITE]". It is the same in every
 // language.
 func (v Verb) Usage() string {
-	words := []string{v.Name}
+	words := []string{cmp.Or(v.As, v.Name)}
 	for _, s := range v.Slots {
 		words = append(words, s.usage(s.Shown))
 	}
@@ -219,7 +227,7 @@ func (v Verb) Usage() string {
 
 // short is the usage without options, for lists that are read on a phone.
 func (v Verb) short() string {
-	words := []string{v.Name}
+	words := []string{cmp.Or(v.As, v.Name)}
 	for _, s := range v.Slots {
 		words = append(words, s.usage(s.Shown))
 	}

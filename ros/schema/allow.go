@@ -122,6 +122,10 @@ var allowed = map[string]map[Action][]string{
 		Enable: nil,
 		Remove: nil,
 	},
+	"/system/logging": {
+		Add:    {"topics", "action", "prefix", "comment"},
+		Remove: nil,
+	},
 	"/ip/ipsec/active-peers":  {Remove: nil},
 	"/ip/firewall/connection": {Remove: nil},
 }

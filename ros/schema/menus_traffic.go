@@ -79,6 +79,7 @@ var trafficMenus = []Menu{
 		Attrs: []Attr{
 			{Name: "topics", Kind: Text},
 			{Name: "action", Kind: Text, Default: "memory"},
+			{Name: "prefix", Kind: Text},
 			{Name: "disabled", Kind: Bool, Default: "false"},
 			{Name: "comment", Kind: Text},
 		},
