@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -72,6 +73,10 @@ func (s *Service) planAdopt(ctx context.Context, intent change.Intent, r change.
 		return change.Plan{}, &change.StateError{Have: r.State, Want: change.NeedsAttention}
 	}
 	in, err := s.tunnelChange(ctx, intent)
+	if undefined, ok := errors.AsType[*ParseError](err); ok && undefined.Text.ID == "tunnel.undefined" && r.Plan.Defines != nil {
+		in.Tunnel, err = vpn.DecodeTunnel(change.Definition{DefinitionRef: r.Plan.Definition, Body: r.Plan.Defines})
+		in.Definition, in.Undefined = r.Plan.Definition, true
+	}
 	if err != nil {
 		return change.Plan{}, err
 	}

@@ -66,7 +66,7 @@ func planAdopt(in TunnelChange, other change.Request) (change.Plan, error) {
 		at := slices.IndexFunc(t.ends[:], func(e *held) bool { return e.Router == plan.Tunnel.Ends[i].Router })
 		plan.Tunnel.Ends[i].Peer = ReadableBytes(t.ends[at].peer["name"])
 	}
-	if len(was.Differences(t.Tunnel)) > 0 || was.PSKMark != t.Tunnel.PSKMark {
+	if in.Undefined || len(was.Differences(t.Tunnel)) > 0 || was.PSKMark != t.Tunnel.PSKMark {
 		plan.Defines, err = t.Tunnel.Encode()
 	}
 	return plan, err

@@ -283,3 +283,21 @@ func TestPlanAdopt_Seen(t *testing.T) {
 		t.Errorf("got %v, want the menu that was not read", err)
 	}
 }
+
+// Ensure a tunnel that the ledger does not know yet is defined even when the routers
+// hold exactly what was to be defined.
+func TestPlanAdopt_Undefined(t *testing.T) {
+	in, other := stopped(t, change.PhaseStage, change.PhaseCutOver)
+	held, err := vpn.HeldTunnel(in)
+	if err != nil {
+		t.Fatal(explain(err))
+	}
+	held.PSKMark = "psk:9f3a"
+	for _, undefined := range []bool{false, true} {
+		in.Tunnel, in.Undefined = held, undefined
+		plan := planned(t, adoption(other), in)
+		if (plan.Defines != nil) != undefined || len(valuesTold(plan)) > 0 {
+			t.Errorf("undefined %v: defines %s, tells %v", undefined, plan.Defines, valuesTold(plan))
+		}
+	}
+}

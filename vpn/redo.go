@@ -46,6 +46,9 @@ type TunnelChange struct {
 	PSK   secret.Ref
 	Mark  string
 	Model ike.Model
+	// Undefined tells that the ledger holds no such definition: Tunnel is one that a
+	// change which stopped half-way would have brought.
+	Undefined bool
 	// Unchecked lets a plan come to be that is foreseen to fail, with a warning: a
 	// test of what happens then needs one. Nothing that people can say sets it.
 	Unchecked bool

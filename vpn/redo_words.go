@@ -112,7 +112,7 @@ func (t *works) adopted(plan change.Plan) []change.Text {
 	switch {
 	case mark.Was != mark.Is:
 		list = append(list, mark.text())
-	case len(t.was.Differences(t.Tunnel)) == 0:
+	case len(t.was.Differences(t.Tunnel)) == 0 && !t.Undefined:
 		list = append(list, change.T("plan.adopt.same", "tunnel", t.Tunnel.Name))
 	}
 	for _, e := range t.ends {
