@@ -79,7 +79,9 @@ func (in TunnelChange) validate(secret bool) error {
 
 // How long the phases may take. A guard looks again and again, and does nothing
 // while the tunnel is up; what bounds its interval from below is that it must not
-// look while the proof may still succeed.
+// look while the proof may still succeed: in band not before both scripts have
+// waited, a first phase 1 in vain was given up by RouterOS (after a minute), the
+// proof had its time, and both commits were written.
 const (
 	tunnelPatience = 30 * time.Second
 	tunnelDelay    = 5 * time.Second

@@ -165,7 +165,9 @@ func nothingOf(t failer, before, in vpn.TunnelChange, plan change.Plan) {
 	t.Helper()
 	left := strings.Contains(told(plan.Warnings), "plan.warn.peer_left")
 	for i, end := range handMadeEnds {
-		pair := func(r schema.Row) bool { return r["src-address"] == end.lan+".0/24" && r["dst-address"] == end.farLAN+".0/24" }
+		pair := func(r schema.Row) bool {
+			return r["src-address"] == end.lan+".0/24" && r["dst-address"] == end.farLAN+".0/24"
+		}
 		for _, peer := range before.Snapshots[i].Menus[peerMenu] {
 			name := peer["name"]
 			carried := slices.ContainsFunc(find(before, i, policyMenu, "peer", name), pair)

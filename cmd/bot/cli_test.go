@@ -101,7 +101,6 @@ func TestRun_Misuse(t *testing.T) {
 		{"verify against what is not there", []string{"audit", "verify", "--checkpoint", filepath.Join(dir, "none")}, "no such file"},
 		{"demo for everyone", []string{"demo", "--listen", "0.0.0.0:0"}, "loopback"},
 		{"demo without a port", []string{"demo", "--listen", "127.0.0.1"}, "--listen"},
-		{"demo in band", []string{"demo", "--in-band"}, "not available yet"},
 		{"sim of another version", []string{"sim", "--profile", "6.49"}, "6.49.7, 7.17.2, 7.22.3"},
 		{"sim of a version for nobody", []string{"sim", "--profile", "7.17.2,hq=6.49.7"}, "no router is called hq"},
 		{"sim of no router", []string{"sim", "--routers", "0"}, "--routers"},

@@ -28,9 +28,6 @@ type demoCommand struct {
 
 // Run plays until a signal comes.
 func (c demoCommand) Run(env *environment) (err error) {
-	if c.InBand {
-		return usageError{errors.New("--in-band is not available yet")}
-	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil || !loopback(host) {
 		return usageError{errors.New("--listen: expected host:port on a loopback address, such as 127.0.0.1:8421: whoever reaches the page plays everybody")}
@@ -45,7 +42,9 @@ func (c demoCommand) Run(env *environment) (err error) {
 	if err := harden(); err != nil {
 		return err
 	}
-	d, err := newDemo(systemNetwork(), dir, c.Listen)
+	n := systemNetwork()
+	n.inBand = c.InBand
+	d, err := newDemo(n, dir, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -78,6 +77,7 @@ type demo struct {
 type network struct {
 	listen func(address string) (net.Listener, error)
 	dial   dialer // nil: the system's network
+	inBand bool   // the bot reaches the second router through the first one's tunnel
 }
 
 func newDemo(n network, dir, listen string) (_ *demo, err error) {

@@ -53,6 +53,7 @@ type office struct {
 	Address, Fingerprint string
 	cert                 tls.Certificate
 	router               *rossim.Router
+	way                  *way // of the bot
 	serving              errgroup.Group
 }
 
@@ -61,7 +62,7 @@ func newOffice(n network, dir string, site demoSite) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &office{demoSite: site, router: r}
+	o := &office{demoSite: site, router: r, way: n.wayTo(site.Name)}
 	if err := o.furnish(dir); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -81,7 +82,7 @@ func (o *office) serve(n network, address string) error {
 		return err
 	}
 	o.Address = l.Addr().String()
-	o.serving.Go(func() error { return served(o.router.ServeTLS(l, o.cert)) })
+	o.serving.Go(func() error { return served(o.router.ServeTLS(led{l, o.way}, o.cert)) })
 	return nil
 }
 

@@ -56,6 +56,7 @@ func (d *demo) joinUp() (err error) {
 			return err
 		}
 	}
+	d.lead()
 	return nil
 }
 

@@ -132,7 +132,12 @@ func newWorld(t *testing.T) *world { return newWorldOn(t, &cable{}) }
 
 func newWorldOn(t *testing.T, c *cable) *world {
 	t.Helper()
-	d, err := newDemo(network{listen: c.listen, dial: c.dial}, t.TempDir(), "127.0.0.1:8421")
+	return newWorldIn(t, network{listen: c.listen, dial: c.dial})
+}
+
+func newWorldIn(t *testing.T, n network) *world {
+	t.Helper()
+	d, err := newDemo(n, t.TempDir(), "127.0.0.1:8421")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +210,7 @@ func (w *world) copy(ledger func(io.Writer) error) *world {
 	w.t.Helper()
 	c := &cable{}
 	d := &demo{
-		network: network{listen: c.listen, dial: c.dial}, dir: w.t.TempDir(),
+		network: network{listen: c.listen, dial: c.dial, inBand: w.inBand}, dir: w.t.TempDir(),
 		url: w.url, tokens: w.tokens, settingUp: w.settingUp, slack: w.slack.Clone(),
 	}
 	twin := &world{demo: d, t: w.t, stop: func() {}, catalog: w.catalog}
@@ -230,7 +235,9 @@ func (w *world) copy(ledger func(io.Writer) error) *world {
 	d.internet = w.internet.Clone()
 	for _, o := range w.routers {
 		d.routers = append(d.routers, o.copy(d.internet.Router(o.Router)))
+		d.routers[len(d.routers)-1].way = d.wayTo(o.Name)
 	}
+	d.lead()
 	twin.serve()
 	return twin
 }
