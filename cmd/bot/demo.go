@@ -71,6 +71,10 @@ type demo struct {
 	listener net.Listener
 	// settingUp is how long people take to type new credentials into a client.
 	settingUp time.Duration
+	// adjust changes how each life of the bot is built, and born is told of it: for
+	// tests under virtual time. Nil for neither.
+	adjust func(*options)
+	born   func(*system)
 }
 
 // network is where the demo's servers listen and the bot finds them.
@@ -150,11 +154,16 @@ func (d *demo) live(ctx context.Context, stdout io.Writer, log *slog.Logger, kil
 	if err != nil {
 		return err
 	}
-	s, err := newSystem(ctx, cfg, options{
-		dialSlack: d.dial, dialRouter: d.dial, log: log, socket: true, round: time.Second, poll: 2 * time.Second,
-	})
+	o := options{dialSlack: d.dial, dialRouter: d.dial, log: log, socket: true, round: time.Second, poll: 2 * time.Second}
+	if d.adjust != nil {
+		d.adjust(&o)
+	}
+	s, err := newSystem(ctx, cfg, o)
 	if err != nil {
 		return err
+	}
+	if d.born != nil {
+		d.born(s)
 	}
 	err = d.together(ctx, s, stdout, log)
 	if killed.Load() {

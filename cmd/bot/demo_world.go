@@ -118,13 +118,13 @@ func (d *demo) reboot(bool) (string, error) {
 }
 
 func (d *demo) meddle(bool) (string, error) {
-	r := d.office("fengshan").router
-	for _, peer := range r.Rows("/ip/ipsec/policy") {
-		if peer["proposal"] == "" || peer["template"] == "true" {
-			continue
+	hq, r := d.office("hq"), d.office("fengshan").router
+	for _, policy := range r.Rows("/ip/ipsec/policy") {
+		if policy["tunnel"] != "true" || policy["dst-address"] != hq.LAN+".0/24" {
+			continue // a template, or what people who dial in brought
 		}
 		for _, row := range r.Rows("/ip/ipsec/proposal") {
-			if row["name"] != peer["proposal"] {
+			if row["name"] != policy["proposal"] {
 				continue
 			}
 			lifetime := "45m"
