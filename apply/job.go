@@ -36,17 +36,14 @@ func (j *job) run(ctx context.Context) error {
 		lockCtx, cancel = context.WithDeadline(ctx, j.r.LastApproval().Add(change.ApprovalLife))
 	}
 	defer cancel()
-	release, err := j.e.locks.acquire(lockCtx, routersOf(j.r), j.r.Number)
+	release, err := j.lock(lockCtx)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && lockCtx.Err() != nil {
 			return j.lapse(ctx)
 		}
 		return err
 	}
 	defer release()
-	if j.r, err = j.e.o.Ledger.Request(ctx, j.r.ID); err != nil {
-		return fmt.Errorf("reading request: %w", err)
-	}
 	switch j.r.State {
 	case change.Approved:
 		if ready, err := j.prepare(ctx); !ready || err != nil {
@@ -57,6 +54,42 @@ func (j *job) run(ctx context.Context) error {
 		return j.recover(ctx)
 	}
 	return nil // it ended while the lock was awaited
+}
+
+// lock takes the routers and reads the request again. What is applied already goes
+// first, also where its worker has stopped for a moment or a new bot has not come to
+// it: a request that has not begun gives way.
+func (j *job) lock(ctx context.Context) (release func(), err error) {
+	for {
+		if release, err = j.e.locks.acquire(ctx, routersOf(j.r), j.r.Number); err != nil {
+			return nil, err
+		}
+		ahead := false
+		r, err := j.e.o.Ledger.Request(ctx, j.r.ID)
+		if err == nil && r.State == change.Approved {
+			ahead, err = j.behind(ctx)
+		}
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("reading request: %w", err)
+		}
+		if !ahead {
+			j.r = r
+			return release, nil
+		}
+		release()
+		if !pause(ctx, quick) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// behind tells whether another request is being applied to one of the routers.
+func (j *job) behind(ctx context.Context) (bool, error) {
+	applying, err := j.e.o.Ledger.Requests(ctx, change.Filter{States: []change.State{change.Applying}})
+	return slices.ContainsFunc(applying, func(r change.Request) bool {
+		return r.ID != j.r.ID && slices.ContainsFunc(routersOf(r), func(router string) bool { return slices.Contains(j.r.Plan.Routers, router) })
+	}), err
 }
 
 // carry does what the plan says, in the way of its kind.
