@@ -166,4 +166,3 @@ func defaultFirewall() []ruleOf {
 		{"/ip/firewall/nat", schema.Row{"chain": "srcnat", "action": "masquerade", "out-interface-list": "WAN", "ipsec-policy": "out,none"}},
 	}
 }
-

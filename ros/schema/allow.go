@@ -123,7 +123,7 @@ var allowed = map[string]map[Action][]string{
 		Remove: nil,
 	},
 	"/system/logging": {
-		Add:    {"topics", "action", "prefix", "comment"},
+		Add:    {"topics", "action", "prefix"},
 		Remove: nil,
 	},
 	"/ip/ipsec/active-peers":  {Remove: nil},

@@ -75,13 +75,12 @@ var trafficMenus = []Menu{
 		},
 	},
 	{
-		Path: "/system/logging", Comment: true, Key: []string{"topics", "action"},
+		Path: "/system/logging", Key: []string{"topics", "action"},
 		Attrs: []Attr{
 			{Name: "topics", Kind: Text},
 			{Name: "action", Kind: Text, Default: "memory"},
 			{Name: "prefix", Kind: Text},
 			{Name: "disabled", Kind: Bool, Default: "false"},
-			{Name: "comment", Kind: Text},
 		},
 	},
 	{
