@@ -134,6 +134,9 @@ func (j *job) prepare(ctx context.Context) (bool, error) {
 		m, err := j.r.Revoke(time.Now(), why)
 		return false, j.commit(ctx, m, err)
 	}
+	if ok, err := j.dated(ctx); !ok || err != nil {
+		return false, err
+	}
 	moved, ok, err := j.defined(ctx)
 	if ok && err == nil {
 		moved, ok, err = j.fresh(ctx)
@@ -190,8 +193,12 @@ func (j *job) overdue(ctx context.Context) (bool, error) {
 	return true, j.lapse(ctx)
 }
 
-// rightsHold checks the rights of requester and approvers again.
+// rightsHold checks the rights of requester and approvers again. What was approved
+// with a date holds until then, whoever has left since.
 func (j *job) rightsHold() (change.Text, bool) {
+	if j.r.Under != nil {
+		return change.Text{}, true
+	}
 	intent := j.r.Plan.Intent
 	p, ok := j.e.o.People.Person(j.r.Requester)
 	if !ok || !intent.Grants(p, change.Operator) {
@@ -204,6 +211,33 @@ func (j *job) rightsHold() (change.Text, bool) {
 		}
 	}
 	return change.Text{}, true
+}
+
+// dated ends a request about the date of an account that has another one by now:
+// the bot's own, whose date is not the one that has come, and one that somebody
+// asked for before they knew of the other. It tells whether the request goes on.
+func (j *job) dated(ctx context.Context) (bool, error) {
+	intent := j.r.Plan.Intent
+	if intent.Account == nil {
+		return true, nil
+	}
+	was := intent.Account.Was
+	switch intent.Account.Do {
+	case change.AccountExpire:
+		was = intent.Account.Expires
+	case change.AccountExtend:
+	default:
+		return true, nil
+	}
+	known, err := j.e.o.Ledger.Account(ctx, intent.Site, intent.Account.Name)
+	if err != nil && !errors.Is(err, change.ErrNotFound) {
+		return false, fmt.Errorf("reading account: %w", err)
+	}
+	if known.Expires.Equal(was) {
+		return true, nil
+	}
+	m, err := j.r.Revoke(time.Now(), change.T("apply.redated", "account", intent.Account.Name))
+	return false, j.commit(ctx, m, err)
 }
 
 // fresh reads the routers again and compares. A router that does not answer is
@@ -220,7 +254,7 @@ func (j *job) fresh(ctx context.Context) (change.Moved, bool, error) {
 		now, seen := glance[router]
 		if !seen {
 			var err error
-			if now, err = j.read(ctx, router, menus[router]...); err != nil || j.r.State == change.Pending {
+			if now, err = j.read(ctx, router, menus[router]...); err != nil || j.r.State != change.Approved {
 				return change.Moved{}, false, err
 			}
 		}

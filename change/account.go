@@ -57,6 +57,7 @@ func (a AccountIntent) Reader() PersonID {
 // Account is what the bot knows of an account that it made or changed. What the
 // router holds of it is read there.
 type Account struct {
+	Version uint64    `json:"version,omitempty"` // a ledger refuses a record that has moved since
 	Site    string    `json:"site"`
 	Router  string    `json:"router"`
 	Name    string    `json:"name"`
@@ -80,6 +81,8 @@ type Account struct {
 	ExpiresBy string    `json:"expiresBy,omitempty"`
 	Set       time.Time `json:"set,omitzero"`
 	Warned    time.Time `json:"warned,omitzero"`
+	// Due is the ID of the request that ends it because its date has come.
+	Due string `json:"due,omitempty"`
 	// Off is the number of the request that switched it off; zero: none did.
 	// Expired tells that it did because the date had come.
 	Off     int64     `json:"off,omitempty"`
@@ -97,9 +100,9 @@ func (a Account) After(now time.Time, r Request) Account {
 	}
 	switch {
 	case want.Do == AccountNew:
-		a = Account{Address: want.Address, Note: want.Note, Request: r.ID, Number: r.Number, Created: now}
+		a = Account{Version: a.Version, Address: want.Address, Note: want.Note, Request: r.ID, Number: r.Number, Created: now}
 	case a.Request == "":
-		a = Account{Request: r.ID, Number: r.Number, Created: now, Adopted: true}
+		a = Account{Version: a.Version, Request: r.ID, Number: r.Number, Created: now, Adopted: true}
 	}
 	a.Site, a.Router, a.Name = r.Plan.Intent.Site, router, want.Name
 	if want.Do.Reveals() {
@@ -126,6 +129,6 @@ func (a Account) until(t time.Time, by string, now time.Time) Account {
 	if t.IsZero() {
 		by = ""
 	}
-	a.Expires, a.ExpiresBy, a.Set, a.Warned = t, by, now, time.Time{}
+	a.Expires, a.ExpiresBy, a.Set, a.Warned, a.Due = t, by, now, time.Time{}, ""
 	return a
 }

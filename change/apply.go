@@ -62,7 +62,7 @@ func (r Request) intact() error {
 	if err != nil {
 		return err
 	}
-	if digest != r.Digest || r.Missing() > 0 {
+	if digest != r.Digest || r.Missing() > 0 || r.Under != nil && len(r.Under.Approvals) == 0 {
 		return ErrDigest
 	}
 	for _, a := range r.Approvals {
@@ -185,7 +185,7 @@ func (r Request) Complete(now time.Time, unproven bool, account *Account, reveal
 // told tells the owner of an account what was done with it, when it is somebody
 // else in Slack and no credentials wait, which are told of themselves.
 func (r Request) told(owner PersonID) []Notice {
-	if _, outside := owner.Outside(); outside || owner == "" || owner == r.Requester || r.Plan.Reveal != nil {
+	if _, outside := owner.Outside(); outside || owner == "" || owner == r.asker() || r.Plan.Reveal != nil {
 		return nil
 	}
 	return []Notice{{Key: "account:" + r.ID, Kind: NoticeAccount, Audience: Audience{Person: owner}, Request: r.ID}}

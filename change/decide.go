@@ -163,12 +163,25 @@ func (r Request) Lapse(now time.Time) (Move, error) {
 	if now.Before(r.LastApproval().Add(ApprovalLife)) {
 		return Move{}, &StateError{Have: r.State, Want: Pending}
 	}
+	if r.Under != nil {
+		return r.late(now), nil
+	}
 	return r.next(now, Pending, EventLapsed, System(), func(n *Request) {
 		for i := range n.Approvals {
 			n.Approvals[i].Lapsed = true
 		}
 		n.Expires = now.Add(r.Plan.life())
 	}), nil
+}
+
+// late ends a request that nobody is asked about again: another is made when it
+// can be carried out.
+func (r Request) late(now time.Time) Move {
+	why := T("apply.late")
+	m := r.next(now, Stale, EventStale, System(), func(n *Request) { n.Outcome = why })
+	m.Events[0].Facts["why"] = why.ID
+	m.Destroy = r.Plan.SecretRefs()
+	return m
 }
 
 // Remind notes that approvers were reminded.

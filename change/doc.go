@@ -8,7 +8,8 @@
 //	I1  No router write happens without an earlier "applying" event of its request.
 //	I2  No request is approved by its requester's person, under whatever Slack ID.
 //	I3  No person counts twice among the approvals of one request.
-//	I4  The digest that is applied is the digest that was approved.
+//	I4  The digest that is applied is the digest that was approved; that of an account's
+//	    expiry names the request with which its date was approved.
 //	I5  A request that has ended never moves again.
 //	I6  Every change of a request's state stands in the trail, in the same transaction.
 //	I7  A sealed secret outlives neither a denied, discarded, cancelled, expired,

@@ -47,6 +47,9 @@ const (
 	EventPreference   EventKind = "preference.set"
 	EventCheckpoint   EventKind = "checkpoint.signed"
 	EventSessionFirst EventKind = "account.connected"
+	EventDue          EventKind = "request.due"    // a date that was approved earlier has come
+	EventWarned       EventKind = "account.warned" // its people were told that its date comes
+	EventLeft         EventKind = "account.left"   // its date has come, and nothing is done about it
 )
 
 // Event is one entry of the audit trail, before the trail gives it a place in

@@ -19,5 +19,6 @@ func EventKinds() []EventKind {
 		EventPhase, EventSeen, EventDecided, EventCommitted, EventResumed, EventAdopted,
 		EventGranted, EventRevealed, EventRevealFailed, EventRevealClosed,
 		EventDefinition, EventPreference, EventCheckpoint, EventSessionFirst,
+		EventDue, EventWarned, EventLeft,
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Version is that of the request as the transition read it; a ledger refuses
 // the move with ErrConflict when the stored request has moved since. Zero means
 // that the request is new. The ledger gives the request its number when it first
-// becomes pending, and fills it into the events of the move. A move with Done
+// becomes pending or approved, and fills it into the events of the move. A move with Done
 // keys that were done before is refused whole with ErrDone, so a click has its
 // effect once.
 type Move struct {

@@ -14,6 +14,8 @@ const (
 	NoticeCheckpoint  NoticeKind = "checkpoint"  // a signed checkpoint, to the audit channel
 	NoticeProven      NoticeKind = "proven"      // the first client has connected
 	NoticeAccount     NoticeKind = "account"     // to its owner: what was done with an account
+	NoticeExpiring    NoticeKind = "expiring"    // an account's date comes, or has come and it could not be ended
+	NoticeLeft        NoticeKind = "left"        // an account's date has come, and the bot must not touch it
 )
 
 // Channel is a role of a Slack channel; the configuration says which one it is.

@@ -83,6 +83,7 @@ type Request struct {
 	Ended     time.Time `json:"ended,omitzero"`
 
 	Approvals []Approval `json:"approvals,omitempty"`
+	Under     *Earlier   `json:"under,omitempty"`     // approved with another request, before its time
 	DecidedBy PersonID   `json:"decidedBy,omitempty"` // who denied, cancelled or released
 	Reason    string     `json:"reason,omitempty"`    // theirs
 	Outcome   Text       `json:"outcome,omitzero"`    // why it ended as it did
@@ -117,6 +118,9 @@ func (r Request) Subject() string {
 
 // Missing returns how many approvals are still needed.
 func (r Request) Missing() int {
+	if r.Under != nil {
+		return 0
+	}
 	valid := 0
 	for _, a := range r.Approvals {
 		if !a.Lapsed {
@@ -130,8 +134,12 @@ func (r Request) Missing() int {
 	return max(0, need-valid)
 }
 
-// LastApproval returns when the approval that counts last was given.
+// LastApproval returns when the approval that counts last was given; of a request
+// whose approval was given long before, when its time had come.
 func (r Request) LastApproval() time.Time {
+	if r.Under != nil {
+		return r.Created
+	}
 	if len(r.Approvals) == 0 {
 		return time.Time{}
 	}
@@ -186,7 +194,7 @@ func (r Request) Card() Notice {
 
 // outcome tells the requester how the request stands now.
 func (r Request) outcome() Notice {
-	return Notice{Key: "outcome:" + r.ID, Kind: NoticeOutcome, Audience: Audience{Person: r.Requester}, Request: r.ID}
+	return Notice{Key: "outcome:" + r.ID, Kind: NoticeOutcome, Audience: Audience{Person: r.asker()}, Request: r.ID}
 }
 
 func (r Request) in(states ...State) error {

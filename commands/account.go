@@ -15,7 +15,7 @@ import (
 // acts are what the verbs of an account's life do.
 var acts = map[string]change.AccountAct{
 	"deluser": change.AccountRemove, "disable": change.AccountDisable, "enable": change.AccountEnable,
-	"passwd": change.AccountPassword, "kick": change.AccountKick,
+	"passwd": change.AccountPassword, "kick": change.AccountKick, "extend": change.AccountExtend,
 }
 
 // accountVerbs are the rows of the verbs of an account's life.
@@ -36,6 +36,7 @@ func accountVerbs(yes Slot) []Verb {
 		verb("disable", name, []Slot{site}, "停用", "停用帳號"),
 		verb("enable", name, []Slot{site}, "啟用", "啟用帳號"),
 		verb("passwd", name, []Slot{site, person, operator, kick}, "換密碼", "重設密碼", "password"),
+		verb("extend", append(name, Slot{Name: "until", Kind: UntilValue, Shown: "90d|DATE|never"}), []Slot{site}, "延長", "展延", "展期"),
 		verb("kick", name, []Slot{site}, "踢下線", "中斷連線"),
 	}
 }
@@ -67,8 +68,20 @@ func (s *Service) changeAccount(ctx context.Context, c *call) (Reply, error) {
 			return Reply{}, err
 		}
 	}
+	if account.Do == change.AccountExtend {
+		account.Expires = endOf(c.Args["until"], later(c.now, known.Expires), s.o.Location)
+	}
 	intent := change.Intent{Verb: c.Verb, Site: site, Account: &account}
 	return s.propose(ctx, c, intent, c.Args["yes"] != "")
+}
+
+// later is the later of two times: 90d more are counted from a date that is still to
+// come.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // known is what the bot knows of an account; nothing, when it is removed or was

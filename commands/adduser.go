@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"strings"
+	"time"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -32,6 +33,7 @@ func (s *Service) accountIntent(ctx context.Context, c *call) (change.Intent, er
 		return change.Intent{}, change.ErrNotAllowed
 	}
 	account := change.AccountIntent{Name: c.Args["name"], Address: c.Args["address"], Note: c.Args["note"]}
+	account.Expires = endOf(c.Args["expires"], c.now, s.o.Location)
 	if account.Handover, err = s.handover(ctx, c, site); err != nil {
 		return change.Intent{}, err
 	}
@@ -192,7 +194,7 @@ func (s *Service) planAccount(ctx context.Context, intent change.Intent) (change
 	password := secret.Password()
 	sealed := s.o.Key.Seal(secret.NewRef(), password)
 	plan, err := vpn.PlanAddAccount(vpn.AddAccount{
-		Intent: intent, Site: site, Definition: def.DefinitionRef, DialIn: dialin, Snapshot: snapshot,
+		Intent: intent, Site: site, Definition: def.DefinitionRef, DialIn: dialin, Snapshot: snapshot, Now: time.Now(),
 		Password: sealed.Ref, Mark: s.o.Key.Mark("password", password),
 	})
 	if err != nil {

@@ -106,6 +106,12 @@ func approvals(r change.Request) change.Text {
 		given = append(given, change.T(id, "person", a.Person, "at", a.At))
 	}
 	missing := r.Missing()
+	if r.Under != nil {
+		for _, a := range r.Under.Approvals {
+			given = append(given, change.T("card.approval", "person", a.Person, "at", a.At))
+		}
+		return change.T("card.earlier", "number", r.Under.Number, "given", listOf(given))
+	}
 	switch {
 	case r.State != change.Pending || missing == 0:
 		return listOf(given)
@@ -205,6 +211,9 @@ func cardButtons(r change.Request) []Button {
 			cancel,
 		}
 	case change.Approved:
+		if r.Under != nil {
+			return nil // nobody's to withdraw
+		}
 		return []Button{cancel}
 	}
 	return nil

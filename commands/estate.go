@@ -122,13 +122,13 @@ func (s *Service) users(ctx context.Context, c *call) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	t := &Table{Head: heads("account", "owner", "site", "online", "address", "note")}
+	t := &Table{Head: heads("account", "owner", "site", "online", "address", "ends", "note")}
 	for _, r := range readings {
 		if r.err != nil {
 			for _, a := range owners {
 				if a.Router == r.router {
 					t.Rows = append(t.Rows, []change.Text{
-						value(a.Name), value(a.Owner), value(a.Site), change.T("common.unknown"), value(a.Address), value(a.Note),
+						value(a.Name), value(a.Owner), value(a.Site), change.T("common.unknown"), value(a.Address), endCell(a), value(a.Note),
 					})
 				}
 			}
@@ -136,7 +136,8 @@ func (s *Service) users(ctx context.Context, c *call) (Reply, error) {
 		}
 		for _, u := range vpn.Users(r.snapshot) {
 			t.Rows = append(t.Rows, []change.Text{
-				value(u.Name), ownerCell(owners, r.site, u.Name), value(r.site), userState(u), value(u.Address), value(u.Comment),
+				value(u.Name), ownerCell(owners, r.site, u.Name), value(r.site), userState(u), value(u.Address),
+				endCell(owners[accountKey(r.site, u.Name)]), value(u.Comment),
 			})
 		}
 	}

@@ -149,6 +149,9 @@ func TestGolden_Life(t *testing.T) {
 	w.open(reveal)
 	notice("opened", change.Notice{Kind: change.NoticeOpened, Reveal: reveal, Number: 1})
 	notice("unopened", change.Notice{Kind: change.NoticeUnopened, Reveal: reveal})
+	if account, err = w.store.Account(ctx, "hq", "vpn-01"); err != nil {
+		t.Fatal(err)
+	}
 	w.transition(done.ID, func(r change.Request) (change.Move, error) { return r.Prove(now, account) })
 	notice("proven", change.Notice{Kind: change.NoticeProven, Request: r.ID})
 	card("card, proven", r.ID)
@@ -215,7 +218,7 @@ func TestGolden_Refusals(t *testing.T) {
 		var b strings.Builder
 		for _, line := range []string{
 			"adusser", "adduser", "adduser vpn-01", "adduser vpn-01 --for anna", "adduser vpn-01 --for <@U0STAFF>", "adduser vpn-01 --fro x",
-			"adduser vpn-01 --for <@U0STAFF> --expires 90d", "adduser vpn-01 --for <@U0STAFF> --note a b", "adduser vpn.01. --for <@U0STAFF>",
+			"adduser vpn-01 --for <@U0STAFF> --expires soon", "adduser vpn-01 --for <@U0STAFF> --note a b", "adduser vpn.01. --for <@U0STAFF>",
 			"adduser vpn-01 --for <@U0STAFF> --address 1.2.3", "users fengshna", "show x", "show 99", "audit --kind refsed", "audit --since soon",
 			"resolve 1 keep", "lang klingon",
 		} {

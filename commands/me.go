@@ -33,7 +33,7 @@ func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
 		reply.Parts = append(reply.Parts, Say("", change.T("me.none")), Say(Hint, change.T("me.none.hint")))
 		return reply, nil
 	}
-	t := &Table{Head: heads("account", "site", "server", "address", "connected")}
+	t := &Table{Head: heads("account", "site", "server", "address", "connected", "ends")}
 	for _, a := range accounts[:min(len(accounts), maxRows)] {
 		server, err := s.dialinOf(ctx, a.Site)
 		if err != nil {
@@ -43,7 +43,7 @@ func (s *Service) me(ctx context.Context, c *call) (Reply, error) {
 		if a.Connected != nil {
 			connected = value(*a.Connected)
 		}
-		t.Rows = append(t.Rows, []change.Text{value(a.Name), value(a.Site), server, orNone(a.Address), connected})
+		t.Rows = append(t.Rows, []change.Text{value(a.Name), value(a.Site), server, orNone(a.Address), connected, endCell(a)})
 	}
 	reply.Parts = append(reply.Parts, Part{Table: t})
 	reply.Parts = append(reply.Parts, more(len(accounts)-maxRows)...)
@@ -61,6 +61,17 @@ func names(p change.Person) []change.PersonID {
 		}
 	}
 	return ids
+}
+
+// endCell tells when an account ends by itself, or that it has.
+func endCell(a change.Account) change.Text {
+	switch {
+	case a.Expired:
+		return change.T("users.expired")
+	case a.Expires.IsZero():
+		return change.T("common.none")
+	}
+	return value(a.Expires)
 }
 
 func orNone(v string) change.Text {

@@ -20,6 +20,12 @@ func (s *Service) Notice(ctx context.Context, n change.Notice) (Reply, error) {
 			return Reply{}, err
 		}
 		return s.requestNotice(ctx, n.Kind, r)
+	case change.NoticeExpiring, change.NoticeLeft:
+		r, err := s.o.Ledger.Request(ctx, n.Request)
+		if err != nil {
+			return Reply{}, err
+		}
+		return s.dateNotice(ctx, n, r)
 	case change.NoticeCredentials, change.NoticeOpened, change.NoticeUnopened:
 		v, err := s.o.Ledger.Reveal(ctx, n.Reveal)
 		if err != nil {
@@ -54,7 +60,7 @@ func (s *Service) requestNotice(ctx context.Context, kind change.NoticeKind, r c
 	if err != nil {
 		return Reply{}, err
 	}
-	if r.State == change.Stale && r.Moved != nil {
+	if r.State == change.Stale && r.Moved != nil && r.Under == nil {
 		reply.Parts = append(reply.Parts, Part{Buttons: []Button{
 			{Action: ActionAgain, Value: r.ID, Label: change.T("button.again"), Style: Primary},
 		}})
@@ -65,11 +71,58 @@ func (s *Service) requestNotice(ctx context.Context, kind change.NoticeKind, r c
 // accountNotice tells the owner of an account what was done with it.
 func accountNotice(r change.Request) Reply {
 	account := r.Plan.Intent.Account
-	pairs := []any{"account", account.Name, "site", r.Plan.Intent.Site}
+	pairs := []any{"account", account.Name, "site", r.Plan.Intent.Site, "at", account.Expires}
+	said := change.T("notice.account."+string(account.Do), pairs...)
+	if account.Do == change.AccountExtend && account.Expires.IsZero() {
+		said.ID = "notice.account.endless"
+	}
+	asker := r.Requester
+	if r.Under != nil {
+		asker = r.Under.Requester
+	}
 	return Reply{Title: change.T("notice.account.title", "account", account.Name), Tone: Warning, Parts: []Part{
-		Say("", change.T("notice.account."+string(account.Do), pairs...)),
-		Say(Hint, change.T("notice.account.hint", "person", r.Requester)),
+		Say("", said), Say(Hint, change.T("notice.account.hint", "person", asker)),
 	}}
+}
+
+// dateNotice is about the date of an account that was approved with r.
+func (s *Service) dateNotice(ctx context.Context, n change.Notice, r change.Request) (Reply, error) {
+	want := r.Plan.Intent.Account
+	a, err := s.o.Ledger.Account(ctx, r.Plan.Intent.Site, want.Name)
+	if err != nil {
+		return Reply{}, err
+	}
+	account, site, at := a.Name, a.Site, want.Expires
+	if n.Kind == change.NoticeLeft {
+		return Reply{Title: change.T("notice.left.title", "account", account), Tone: Warning, Parts: []Part{
+			Say(Warning, change.T("notice.left", "account", account, "site", site, "at", at, "router", a.Router)),
+			Say(Hint, change.T("notice.left.hint", "account", account, "site", site)),
+		}}, nil
+	}
+	if !a.Expires.Equal(at) || !a.Removed.IsZero() || a.Expired {
+		return Reply{Title: change.T("notice.expiring.title", "account", account), Parts: []Part{
+			Say("", change.T("notice.expiring.changed", "account", account, "site", site)),
+		}}, nil
+	}
+	switch n.Audience {
+	case change.Audience{Channel: change.ChannelApprovals}:
+		return Reply{Title: change.T("notice.late.title", "account", account), Tone: Warning, Parts: []Part{
+			Say(Warning, change.T("notice.late", "account", account, "site", site, "at", at, "router", a.Router)),
+		}}, nil
+	case change.Audience{Person: a.Owner}:
+		return Reply{Title: change.T("notice.expiring.title", "account", account), Tone: Warning, Parts: []Part{
+			Say(Warning, change.T("notice.expiring.owner", "account", account, "site", site, "at", at)),
+			Say(Hint, change.T("notice.expiring.owner.hint")),
+		}}, nil
+	}
+	owner := change.T("common.unknown")
+	if a.Owner != "" {
+		owner = value(a.Owner)
+	}
+	return Reply{Title: change.T("notice.expiring.title", "account", account), Tone: Warning, Parts: []Part{
+		Say(Warning, change.T("notice.expiring", "account", account, "site", site, "at", at, "owner", owner, "number", r.Number)),
+		Say(Hint, change.T("notice.expiring.hint", "account", account, "site", site)),
+	}}, nil
 }
 
 // revealNotice is about credentials and never shows them.

@@ -262,9 +262,6 @@ func (f *filler) settings(slot Slot, words []word) (int, *ParseError) {
 
 func (f *filler) unknownFlag(name string) *ParseError {
 	sentence := change.T("parse.flag", "verb", f.verb.Name)
-	if name == "expires" && f.verb.Name == "adduser" {
-		return &ParseError{sentence, change.T("parse.expires.hint")}
-	}
 	var names []string
 	for _, s := range f.verb.Flags {
 		names = append(append(names, s.Name), s.Also...)

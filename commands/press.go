@@ -92,7 +92,7 @@ func (s *Service) press(ctx context.Context, c *call, action, value string) (Rep
 			return Reply{}, err
 		}
 		c.site = r.Plan.Intent.Site
-		if !r.Plan.Intent.Grants(c.Actor.Person, change.Operator) {
+		if !r.Plan.Intent.Grants(c.Actor.Person, change.Operator) || r.Under != nil {
 			return Reply{}, change.ErrNotAllowed
 		}
 		return s.propose(ctx, c, r.Plan.Intent, false)

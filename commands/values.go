@@ -32,6 +32,8 @@ func (s Slot) read(w word) (string, *ParseError) {
 		return readName(folded)
 	case AccountValue:
 		return readAccount(folded)
+	case UntilValue:
+		return readUntil(folded)
 	case SiteValue:
 		return readSite(folded)
 	case PlaceValue:
@@ -193,6 +195,38 @@ func since(v string, now time.Time, loc *time.Location) time.Time {
 		return time.Time{}
 	}
 	return date
+}
+
+// endless is the value of UntilValue that is no time.
+const endless = "never"
+
+// readUntil returns a duration as Go writes it, a date, or "never".
+func readUntil(v string) (string, *ParseError) {
+	switch strings.ToLower(v) {
+	case endless, "none", "永久", "永不", "不限期", "無期限":
+		return endless, nil
+	}
+	if v, problem := readSince(v); problem == nil && v != "0s" {
+		return v, nil
+	}
+	return "", bad("parse.until")
+}
+
+// endOf turns a value of readUntil into the moment at which something ends; zero
+// is never. Whole days last until the end of the last of them in loc, as a date
+// does.
+func endOf(v string, from time.Time, loc *time.Location) time.Time {
+	last := from.In(loc)
+	if d, err := time.ParseDuration(v); err == nil {
+		if d%(24*time.Hour) != 0 {
+			return from.Add(d).UTC().Truncate(time.Second)
+		}
+		last = last.AddDate(0, 0, int(d/(24*time.Hour)))
+	} else if last, err = time.ParseInLocation(time.DateOnly, v, loc); err != nil {
+		return time.Time{}
+	}
+	y, m, day := last.Date()
+	return time.Date(y, m, day, 23, 59, 0, 0, loc).UTC()
 }
 
 // The ways in which people end what needs their attention.

@@ -59,6 +59,7 @@ const (
 	SettingsValue   // KEY=VALUE of a tunnel, once or more: it takes the rest of the line
 	ServerValue     // KEY=VALUE of a dial-in server, likewise
 	AccountValue    // the name of an account that is there, however it was made
+	UntilValue      // 90d, 2026-12-31, never
 )
 
 // Verbs returns the table, in the order in which help shows it.
@@ -82,6 +83,7 @@ func Verbs() []Verb {
 				person,
 				{Name: "site", Also: []string{"據點"}, Kind: SiteValue, Optional: true, Shown: "SITE"},
 				{Name: "address", Also: []string{"位址", "ip"}, Kind: AddressValue, Optional: true, Shown: "IP"},
+				{Name: "expires", Also: []string{"到期", "期限"}, Kind: UntilValue, Optional: true, Shown: "90d|DATE"},
 				{Name: "note", Also: []string{"備註"}, Kind: TextValue, Optional: true, Shown: "TEXT"},
 				handover,
 				yes,

@@ -28,7 +28,7 @@ type writer struct {
 // leaves the transaction as it was.
 func (w *writer) check() error {
 	for _, check := range []func() error{
-		w.checkDone, w.checkRequest, w.checkReveal, w.checkSealed, w.checkDefinitions, w.checkCheckpoint,
+		w.checkDone, w.checkRequest, w.checkReveal, w.checkAccounts, w.checkSealed, w.checkDefinitions, w.checkCheckpoint,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -88,6 +88,24 @@ func (w *writer) checkReveal() error {
 		}
 		if old.Version != v.Version {
 			return fmt.Errorf("reveal %s: %w", v.ID, change.ErrConflict)
+		}
+	}
+	return nil
+}
+
+// checkAccounts refuses a record that has moved since it was read.
+func (w *writer) checkAccounts() error {
+	b, err := bucket(w.tx, bucketAccounts)
+	if err != nil {
+		return err
+	}
+	for _, a := range w.move.Accounts {
+		var old change.Account
+		if _, err := get(b, joined(a.Site, a.Name), &old); err != nil {
+			return err
+		}
+		if old.Version != a.Version {
+			return fmt.Errorf("account %s/%s: %w", a.Site, a.Name, change.ErrConflict)
 		}
 	}
 	return nil

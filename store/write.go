@@ -32,7 +32,7 @@ func (w *writer) write() error {
 	return nil
 }
 
-// writeRequest gives the request its version and, when it first becomes pending,
+// writeRequest gives the request its version and, when it first becomes pending or approved,
 // its number, and fills the number into the events.
 func (w *writer) writeRequest() error {
 	if w.move.Request == nil {
@@ -50,7 +50,7 @@ func (w *writer) writeRequest() error {
 			return err
 		}
 	}
-	if r.Number == 0 && r.State == change.Pending {
+	if r.Number == 0 && (r.State == change.Pending || r.State == change.Approved) {
 		if err := w.giveNumber(r); err != nil {
 			return err
 		}
@@ -267,6 +267,7 @@ func (w *writer) writeSealed() error {
 func (w *writer) writeRecords() error {
 	m := w.move
 	for _, a := range m.Accounts {
+		a.Version++
 		if err := w.keep(bucketAccounts, joined(a.Site, a.Name), a); err != nil {
 			return err
 		}

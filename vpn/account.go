@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -40,6 +41,7 @@ type AddAccount struct {
 	Definition change.DefinitionRef
 	DialIn     DialIn
 	Snapshot   change.Snapshot
+	Now        time.Time
 	Password   secret.Ref // the sealed password that the account is to have
 	Mark       string     // its key mark
 }
@@ -186,6 +188,9 @@ func (a AddAccount) check() error {
 	}
 	if !plainText(account.Note, maxNote) {
 		return refuse("note", "limit", maxNote)
+	}
+	if at := account.Expires; !at.IsZero() && !a.Now.Before(at) {
+		return refuse("date_past", "at", at)
 	}
 	for _, check := range []func() error{a.checkRouter, a.checkTaken, a.checkProfile, a.checkAddress} {
 		if err := check(); err != nil {

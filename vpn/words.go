@@ -27,9 +27,14 @@ func (a AddAccount) blast() []change.Text {
 		change.T("plan.adduser.blast_reader", "reader", a.Intent.Account.Reader()),
 	}
 	if address := a.Intent.Account.Address; address != "" {
-		return append(blast, change.T("plan.adduser.blast_address", "address", address))
+		blast = append(blast, change.T("plan.adduser.blast_address", "address", address))
+	} else {
+		blast = append(blast, change.T("plan.adduser.blast_pool", "pool", a.DialIn.Pool))
 	}
-	return append(blast, change.T("plan.adduser.blast_pool", "pool", a.DialIn.Pool))
+	if at := a.Intent.Account.Expires; !at.IsZero() {
+		blast = append(blast, change.T("plan.account.covered", "at", at))
+	}
+	return blast
 }
 
 // warnings says what will keep the account from working, or make it weaker than

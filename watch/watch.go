@@ -1,6 +1,6 @@
 // Package watch starts everything that time starts: requests and drafts that
 // expire, reminders to approvers, reveal windows that close, first connections
-// that prove an account, signed checkpoints.
+// that prove an account, accounts whose date comes, signed checkpoints.
 //
 // Each round reads the ledger, asks the pure transitions of change what is due
 // now, and commits their moves; a round that is missed, or a bot that was away,
@@ -28,7 +28,9 @@ type Ledger interface {
 	Requests(ctx context.Context, f change.Filter) ([]change.Request, error)
 	Reveals(ctx context.Context) ([]change.Reveal, error)
 	Events(ctx context.Context, f change.EventFilter) ([]change.Recorded, error)
+	Request(ctx context.Context, id string) (change.Request, error)
 	Account(ctx context.Context, site, name string) (change.Account, error)
+	Accounts(ctx context.Context, site string) ([]change.Account, error)
 	Changed() (<-chan struct{}, func())
 }
 
@@ -125,6 +127,7 @@ func (w *Watch) round(ctx context.Context) {
 	w.do(ctx, "expiring requests", w.expire)
 	w.do(ctx, "reminding approvers", w.remind)
 	w.do(ctx, "closing reveal windows", w.closeReveals)
+	w.do(ctx, "ending accounts", w.dates)
 	w.do(ctx, "looking for first connections", w.prove)
 	w.do(ctx, "signing a checkpoint", w.checkpoint)
 	w.do(ctx, "telling the witness", w.attest)

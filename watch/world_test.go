@@ -30,10 +30,12 @@ type lan struct {
 	reads  map[string][]time.Time // when each poll began
 	answer map[string]func(context.Context) error
 	online map[string][]string // accounts
+	// secrets are what a router holds besides.
+	secrets map[string][]schema.Row
 }
 
 func newLAN(names ...string) *lan {
-	l := &lan{reads: map[string][]time.Time{}, answer: map[string]func(context.Context) error{}, online: map[string][]string{}}
+	l := &lan{reads: map[string][]time.Time{}, answer: map[string]func(context.Context) error{}, online: map[string][]string{}, secrets: map[string][]schema.Row{}}
 	for _, n := range names {
 		l.reads[n] = nil
 	}
@@ -74,6 +76,9 @@ func (l *lan) Snapshot(ctx context.Context, router string, menus ...string) (cha
 	l.reads[router] = append(l.reads[router], at)
 	do := l.answer[router]
 	l.mu.Unlock()
+	if slices.Equal(menus, vpn.LifeMenus()) {
+		return l.life(router, at), nil
+	}
 	if !slices.Equal(menus, vpn.StatusMenus()) {
 		return change.Snapshot{}, errors.New("not the menus of a status")
 	}
@@ -89,6 +94,18 @@ func (l *lan) Snapshot(ctx context.Context, router string, menus ...string) (cha
 		rows = append(rows, schema.Row{"name": account, "service": "l2tp"})
 	}
 	return change.Snapshot{Router: router, At: at, Version: "7.22.3", Menus: map[string][]schema.Row{"/ppp/active": rows}}, nil
+}
+
+// life is what a router says about its accounts.
+func (l *lan) life(router string, at time.Time) change.Snapshot {
+	snap := change.Snapshot{Router: router, At: at, Version: "7.22.3", Menus: map[string][]schema.Row{}}
+	for _, menu := range vpn.LifeMenus() {
+		snap.Menus[menu] = []schema.Row{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	snap.Menus["/ppp/secret"] = slices.Clone(l.secrets[router])
+	return snap
 }
 
 // world is a Watch over a real ledger and played routers, in a bubble.
@@ -188,7 +205,7 @@ func (w *world) unproven(account string) change.Request {
 	r = w.commit(r.Start(now))
 	r = w.commit(r.Begin(now, r.Plan.Steps[0]))
 	r = w.commit(r.Finish(now, r.Plan.Steps[0]))
-	a := change.Account{Site: "hq", Router: "gw1", Name: account, Owner: "staff", Reader: "staff", Request: r.ID, Number: r.Number, Created: now}
+	a := change.Account{Site: "hq", Router: "gw1", Name: account, Owner: "staff", Reader: "staff", Request: r.ID, Number: r.Number, Created: now, Keyed: r.ID}
 	return w.commit(r.Complete(now, true, &a, change.NewReveal(now, r, time.UTC)))
 }
 
