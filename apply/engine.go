@@ -53,7 +53,10 @@ type Options struct {
 	Location *time.Location
 	// Explain turns a router's refusal into words for the card.
 	Explain func(error) change.Text
-	Log     *slog.Logger
+	// Logins are the names under which the bot writes, by router: what others did
+	// meanwhile is told at the end. It may be nil; then nothing is told.
+	Logins map[string]string
+	Log    *slog.Logger
 }
 
 func (o Options) validate() error {

@@ -25,6 +25,9 @@ type job struct {
 	past past
 	// unread are the staged rows that the router took and that are not read back.
 	unread []change.Step
+	// before is what others had done on the routers when the work began; nil after a
+	// restart.
+	before map[string][]string
 	// proven tells that both ends were seen on the new rows a moment ago.
 	proven bool
 }
@@ -109,6 +112,7 @@ func (j *job) commit(ctx context.Context, m change.Move, err error) error {
 	if err != nil {
 		return err
 	}
+	j.beside(ctx, &m)
 	receipt, err := j.e.o.Ledger.Commit(ctx, m)
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", m.Events[0].Kind, err)
@@ -148,6 +152,7 @@ func (j *job) prepare(ctx context.Context) (bool, error) {
 		m, err := j.r.Overtake(time.Now(), moved)
 		return false, j.commit(ctx, m, err)
 	}
+	j.before = j.histories(ctx)
 	m, err := j.r.Start(time.Now())
 	if errors.Is(err, change.ErrExpired) {
 		return false, j.lapse(ctx)

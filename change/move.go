@@ -2,6 +2,8 @@ package change
 
 import (
 	"encoding/json"
+	"slices"
+	"strconv"
 	"time"
 
 	"vpnbot/change/secret"
@@ -131,6 +133,16 @@ func (m Move) And(n Move) Move {
 		m.Checkpoint = n.Checkpoint
 	}
 	return m
+}
+
+// Beside adds a write of somebody else to the move that ends a request. It does
+// nothing where there is no request, nor event.
+func (m *Move) Beside(router, by, action string) {
+	if m.Request == nil || len(m.Events) == 0 {
+		return
+	}
+	m.Request.Beside = append(slices.Clone(m.Request.Beside), Beside{Router: router, By: by, Action: action})
+	m.Events[0].Facts["beside."+strconv.Itoa(len(m.Request.Beside))] = router + ": " + by + ": " + action
 }
 
 // Receipt is what a ledger made of a Move: the request and reveal as stored,

@@ -60,6 +60,14 @@ type Approval struct {
 	Lapsed bool      `json:"lapsed,omitempty"` // given too long before the work could start
 }
 
+// Beside is a write of somebody else while a request was applied, as the router's
+// history has it.
+type Beside struct {
+	Router string `json:"router"`
+	By     string `json:"by"` // login at the router
+	Action string `json:"action"`
+}
+
 // Request is a plan on its way. Its fields change only through the transitions
 // of this package.
 type Request struct {
@@ -91,6 +99,7 @@ type Request struct {
 	Cause     Text       `json:"cause,omitzero"`      // why it is put back
 	Resumed   PersonID   `json:"resumed,omitempty"`   // who decided so after it needed attention
 	Moved     *Moved     `json:"moved,omitempty"`     // what made it stale
+	Beside    []Beside   `json:"beside,omitempty"`    // what others did on its routers meanwhile
 }
 
 // Title names the request as people do: "#42", or "draft" without a number.

@@ -5,6 +5,7 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
+	"vpnbot/vpn"
 )
 
 // Card shows how a request stands, with the buttons that it has now. It is one
@@ -154,6 +155,9 @@ func stepLabel(step change.Step) change.Text {
 // reasons says why a request stands as it does and what can be done.
 func reasons(r change.Request) []Part {
 	var parts []Part
+	for _, b := range r.Beside {
+		parts = append(parts, Say(Warning, change.T("card.beside", "router", b.Router, "by", value(vpn.ReadableBytes(b.By)), "action", value(vpn.ReadableBytes(b.Action)))))
+	}
 	if !r.Outcome.IsZero() {
 		parts = append(parts, Say(tone(r.State), r.Outcome))
 	}

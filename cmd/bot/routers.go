@@ -127,3 +127,12 @@ func (v vault) Open(ctx context.Context, ref secret.Ref) (secret.Secret, error) 
 	}
 	return v.key.Open(sealed)
 }
+
+// writeLogins are the names under which the bot writes, by router.
+func writeLogins(e vpn.Estate) map[string]string {
+	names := map[string]string{}
+	for _, r := range e.Routers {
+		names[r.Name] = r.Write.User
+	}
+	return names
+}

@@ -93,7 +93,7 @@ func (s *system) build(ctx context.Context, o options) error {
 	writing := writers{s.fleet, vault{s.store, s.keys.sealing}}
 	if s.engine, err = apply.New(apply.Options{
 		Ledger: s.store, Routers: writing, Tunnels: writing, People: s.people,
-		Location: s.cfg.Location, Explain: sentence, Log: o.log,
+		Location: s.cfg.Location, Explain: sentence, Logins: writeLogins(s.cfg.Estate), Log: o.log,
 	}); err != nil {
 		return err
 	}

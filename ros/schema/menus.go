@@ -158,6 +158,14 @@ var plainMenus = []Menu{
 		},
 	},
 	{
+		Path: "/system/history", Key: []string{"time", "by", "action"}, // the commands themselves are never read
+		Attrs: []Attr{
+			{Name: "action", Kind: Text, ReadOnly: true},
+			{Name: "by", Kind: Text, ReadOnly: true},
+			{Name: "time", Kind: Text, ReadOnly: true},
+		},
+	},
+	{
 		Path: "/system/identity", Singleton: true,
 		Attrs: []Attr{{Name: "name", Kind: Text}},
 	},
