@@ -31,6 +31,9 @@ func expected(t *change.TunnelPlan) vpn.Expected {
 	want := vpn.Expected{Tunnel: vpn.Tunnel{Name: t.Name}}
 	for i, end := range t.Ends {
 		x := vpn.ExpectedEnd{Site: end.Site, Router: end.Router, Local: end.Local, Remote: end.Remote}
+		if end.RemoteID != "" {
+			x.Remote, x.RemoteAny, x.RemoteID = netip.Addr{}, true, end.RemoteID
+		}
 		for _, s := range end.Selectors {
 			x.Policies = append(x.Policies, vpn.Selectors(s))
 		}

@@ -54,6 +54,9 @@ type TunnelEnd struct {
 	// Local and Remote are the addresses of phase 1 as this router shows them.
 	Local  netip.Addr `json:"local"`
 	Remote netip.Addr `json:"remote"`
+	// RemoteID is set where the other end may call from any address: the ID under
+	// which active peers show it. Remote is where it was seen last then.
+	RemoteID string `json:"remoteId,omitempty"`
 	// Selectors are those that must be established, as this router has them.
 	Selectors []Selectors `json:"selectors"`
 	Probes    []Probe     `json:"probes,omitempty"`

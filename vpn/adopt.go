@@ -109,6 +109,8 @@ func (e *held) takePolicy(n int, p *policyRow, row schema.Row) error {
 	facts := []any{"router", e.Router, "source", p.Source.String(), "destination", p.Destination.String()}
 	action := defaulted(menuPolicy, row, "action")
 	switch {
+	case p.Dynamic && e.shares():
+		return nil // made for a call, as it should be
 	case p.Dynamic:
 		return refuse("tunnel_policy_generated", facts...)
 	case action != "encrypt":
@@ -135,6 +137,11 @@ func (e *held) locate(other *held) {
 	e.remote = e.want.Remote
 	if e.remote.IsValid() {
 		return
+	}
+	if e.shares() {
+		if e.remote = e.called(); e.remote.IsValid() {
+			return
+		}
 	}
 	for i := range e.page.peers {
 		if p := &e.page.peers[i]; !p.Dynamic && p.Address == e.want.RemoteName && p.current.IsValid() {

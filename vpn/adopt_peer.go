@@ -143,9 +143,9 @@ func (e *held) findIdentity() error {
 	if e.peer == nil {
 		return nil
 	}
-	rows := slices.DeleteFunc(e.rows(menuIdentity, schema.Row{"peer": e.peer["name"]}), func(r schema.Row) bool {
+	rows := e.mine(slices.DeleteFunc(e.rows(menuIdentity, schema.Row{"peer": e.peer["name"]}), func(r schema.Row) bool {
 		return isTrue(r, menuIdentity, "dynamic")
-	})
+	}))
 	name := ReadableBytes(e.peer["name"])
 	switch {
 	case len(rows) == 0:

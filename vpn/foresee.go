@@ -77,7 +77,7 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 		}
 	}
 	for _, row := range p.Rows[menuIdentity] {
-		if row["peer"] == peer {
+		if row["peer"] == peer && (!e.shares() || row[schema.ID] == e.identity[schema.ID]) {
 			p.Keys[row[schema.ID]] = key
 		}
 	}

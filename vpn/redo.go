@@ -49,6 +49,8 @@ type TunnelChange struct {
 	// Undefined tells that the ledger holds no such definition: Tunnel is one that a
 	// change which stopped half-way would have brought.
 	Undefined bool
+	// anyPeers lets an end have a peer that takes any address.
+	anyPeers bool
 	// Unchecked lets a plan come to be that is foreseen to fail, with a warning: a
 	// test of what happens then needs one. Nothing that people can say sets it.
 	Unchecked bool

@@ -20,7 +20,7 @@ func (in TunnelChange) checkDefinition() error {
 	}
 	want := in.Tunnel.Expect(in.Estate)
 	for i, e := range want.Ends {
-		if e.RemoteAny {
+		if e.RemoteAny && !in.anyPeers {
 			return refuse("tunnel_dynamic", "tunnel", in.Tunnel.Name, "router", e.Router, "site", want.Ends[1-i].Site)
 		}
 	}

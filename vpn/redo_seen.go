@@ -42,6 +42,9 @@ func (t *works) touched(seen []change.Observation) []change.Observation {
 // queries names what this end's steps rest on: the tunnel's rows, whoever else
 // refers to them, that nothing bears the new names, and what may translate.
 func (e *held) queries(t *works) []change.Query {
+	if e.shares() {
+		return e.sharedQueries()
+	}
 	var list []change.Query
 	ask := func(menu string, pairs ...string) {
 		where := schema.Row{}
@@ -154,6 +157,9 @@ func (t *works) tunnelPlan(ends [2]*held) *change.TunnelPlan {
 	p := &change.TunnelPlan{Name: t.Tunnel.Name, Guard: tunnelGuard, Patience: tunnelPatience}
 	for i, e := range ends {
 		end := change.TunnelEnd{Router: e.Router, Site: e.Site, Local: e.local, Remote: e.remote, InBand: e.inBand()}
+		if e.shares() {
+			end.RemoteID = e.want.RemoteID
+		}
 		if end.InBand {
 			p.Delay = tunnelDelay
 		}

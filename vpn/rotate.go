@@ -32,6 +32,7 @@ func PlanRotatePSK(in TunnelChange) (change.Plan, error) {
 // PlanRekey computes the plan that has both ends negotiate afresh. No row changes.
 // It returns a *Refusal when the tunnel would not come up again.
 func PlanRekey(in TunnelChange) (change.Plan, error) {
+	in.anyPeers = true
 	t, err := in.survey(false)
 	if err != nil {
 		return change.Plan{}, err
@@ -57,6 +58,9 @@ func (e *held) checkStanding() error {
 		return missing("identity")
 	case isTrue(e.identity, menuIdentity, "disabled"):
 		return refuse("tunnel_off", "router", e.Router, "what", "identity", "row", ReadableBytes(e.peer["name"]))
+	}
+	if e.shares() {
+		return e.checkTemplates()
 	}
 	for i, row := range e.policies {
 		pair := e.want.Policies[i]
