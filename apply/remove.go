@@ -10,9 +10,9 @@ import (
 )
 
 // A removal is a change in phases that stages nothing. What must hold at the end is
-// that nothing of the tunnel is there, and its guards finish what was begun: once
-// nothing is established an end that is still on goes off. So going back must have
-// both ends on and up before the first guard goes.
+// that nothing of the tunnel is there. Its guards bring the tunnel back while it is down,
+// and switch it off for good where nobody answers: going back must have both ends on and
+// up before the first guard goes.
 
 // shown is what proves the change, and what is missing of it.
 func (j *job) shown(b both) (map[string]string, change.Text) {
@@ -103,7 +103,7 @@ func (j *job) keepAfterAll(ctx context.Context) error {
 }
 
 // bothBack has both routers on the old rows. Neither is touched before both answer:
-// an end that is on alone would be switched off by its guard. over tells that a
+// an end that is on alone may be switched off by its guard. over tells that a
 // person must decide.
 func (j *job) bothBack(ctx context.Context) (over bool, err error) {
 	wait := firstPause

@@ -110,7 +110,7 @@ func TestEngine_Remove_Death(t *testing.T) {
 			continue
 		}
 		for _, f := range []fate{dieBefore, dieAfter} {
-			for i, away := range []time.Duration{time.Second, 7 * time.Minute} {
+			for i, away := range []time.Duration{time.Second, 11 * time.Minute} {
 				if !full() && (n%2 == i) == (f == dieAfter) {
 					continue // one of the two will do
 				}
@@ -169,18 +169,19 @@ func TestEngine_Remove_Never(t *testing.T) {
 	for _, tt := range []struct {
 		name, deed string // the last that the bot does
 		strike     func(w *world)
+		want       string
 	}{
-		{"nothing after the first end", "gw-fengshan: script cut over", func(*world) {}},
-		{"the first end reboots", "gw-fengshan: script cut over", func(w *world) { w.in.Router("gw-fengshan").Reboot() }},
-		{"the second end reboots", "gw-fengshan: script cut over", func(w *world) { w.in.Router("gw-hq").Reboot() }},
+		{"nothing after the first end", "gw-fengshan: script cut over", func(*world) {}, "there"},
+		{"the first end reboots", "gw-fengshan: script cut over", func(w *world) { w.in.Router("gw-fengshan").Reboot() }, "there"},
+		{"the second end reboots", "gw-fengshan: script cut over", func(w *world) { w.in.Router("gw-hq").Reboot() }, "there"},
 		{"the first end is flagged", "gw-fengshan: script cut over", func(w *world) {
 			_ = w.in.Router("gw-fengshan").Force("/system/device-mode", "", schema.Row{"flagged": "true"})
-		}},
+		}, "off"},
 		{"the second end is flagged", "gw-fengshan: script cut over", func(w *world) {
 			_ = w.in.Router("gw-hq").Force("/system/device-mode", "", schema.Row{"flagged": "true"})
-		}},
-		{"nothing between the commits", "gw-fengshan: script commit", func(*world) {}},
-		{"the second end reboots between the commits", "gw-fengshan: script commit", func(w *world) { w.in.Router("gw-hq").Reboot() }},
+		}, "there"},
+		{"nothing between the commits", "gw-fengshan: script commit", func(*world) {}, "off"},
+		{"the second end reboots between the commits", "gw-fengshan: script commit", func(w *world) { w.in.Router("gw-hq").Reboot() }, "off"},
 	} {
 		all := deeds(t, "tunnel remove", vpn.PlanRemove, everything, nil)
 		n := slices.IndexFunc(all, func(d string) bool { return strings.HasPrefix(d, tt.deed) })
@@ -195,7 +196,7 @@ func TestEngine_Remove_Never(t *testing.T) {
 			tt.strike(w)
 			time.Sleep(15 * time.Minute)
 			synctest.Wait()
-			if got := w.alike(tt.name); got != "off" {
+			if got := w.alike(tt.name); got != tt.want {
 				w.Errorf("%s: %s", tt.name, got)
 			}
 			for _, name := range names {

@@ -42,8 +42,8 @@ type TunnelPlan struct {
 	// Unproven are the prefixes that no probe can reach.
 	Unproven []netip.Prefix `json:"unproven,omitempty"`
 	// Removes tells that the tunnel is to be gone from both ends. It is proven by
-	// absence, and a guard finishes what was begun: once nothing of the tunnel is
-	// established it switches this end off as well.
+	// absence. A guard brings the old rows back while nothing of the tunnel is
+	// established, and lets the removal stand when nobody answers them.
 	Removes bool `json:"removes,omitempty"`
 }
 

@@ -224,26 +224,42 @@ func (p *paper) restore() {
 	p.line(":log info %s", p.name("old rows restored"))
 }
 
-// finishing is the guard of a removal. Being established is what both ends share:
-// where the other end is off, this one goes off, too, and one that is up stays.
-func (p *paper) finishing() {
-	var down, left []string
+// removalLooks is how often the guard of a removal looks before it lets the removal
+// stand.
+const removalLooks = 4
+
+// removing is the guard of a removal. Being established is what both ends share. While
+// nothing is, the old rows come back first, so that an end that is off finds one that
+// is still on; where nobody answers by the fourth look, the other end is off for good,
+// and so is this one.
+func (p *paper) removing() {
+	var down, off, on []string
 	for _, s := range p.end.Selectors {
 		down = append(down, fmt.Sprintf("([:len [%s]] = 0)", establishedRows(s)))
 	}
-	for _, step := range p.cut {
-		left = append(left, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))
+	for _, step := range p.undo {
+		off = append(off, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))
 	}
-	if len(left) == 0 {
+	for _, step := range p.cut {
+		on = append(on, fmt.Sprintf("([:len [%s]] > 0)", rowsOf(step.Menu, differing(step, p.Request)...)))
+	}
+	if len(p.cut) == 0 {
 		p.line(":log info %s", p.name("nothing to guard"))
 		return
 	}
 	p.line(":if (%s) do={", strings.Join(down, " and "))
-	p.line("  :if (%s) do={", strings.Join(left, " or "))
-	p.line("    :log warning %s", p.name("tunnel is not up, it is switched off for good"))
+	p.line("  :if ([:len [%s]] > 0) do={", p.guardRows(fmt.Sprintf(" and run-count<%d", removalLooks)))
+	p.line("    :if (%s) do={", strings.Join(off, " or "))
+	p.line("      :log warning %s", p.name("tunnel is not up, old rows come back"))
+	p.back("      ")
+	p.line("    }")
+	p.line("  } else={")
+	p.line("    :if (%s) do={", strings.Join(on, " or "))
+	p.line("      :log warning %s", p.name("nobody answers, the tunnel is switched off for good"))
 	for _, step := range p.cut {
-		p.line("    :do { %s } on-error={ :log error %s }", p.write(step), p.name(fmt.Sprintf("step %d not done", step.ID)))
+		p.line("      :do { %s } on-error={ :log error %s }", p.write(step), p.name(fmt.Sprintf("step %d not done", step.ID)))
 	}
+	p.line("    }")
 	p.line("  }")
 	p.line("}")
 }
@@ -255,7 +271,7 @@ func establishedRows(s change.Selectors) string {
 
 func (p *paper) guard() {
 	if p.Plan.Tunnel.Removes {
-		p.finishing()
+		p.removing()
 		return
 	}
 	var down, changed, gone []string

@@ -31,42 +31,48 @@ func removalPlan() change.Plan {
 	return plan
 }
 
-// Ensure the guard of a removal leaves a tunnel alone of which anything is up, and
-// switches off what is left of one that is not; that it does so once, whichever part
-// was done before, and never switches anything on.
+// Ensure the guard of a removal leaves a tunnel alone of which anything is up; that it
+// brings back what is off of one that is not, and from the fourth look on switches off
+// what is left of one that nobody answers.
 func TestScript_Guard_Removal(t *testing.T) {
-	guard := func(s *shelf) {
+	guard := func(s *shelf, looks string) {
 		t.Helper()
 		text, err := ros.RenderGuard(removalPlan(), "gw-hq", 42)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.did = nil
+		s.did, s.menus["/system/scheduler"][0]["run-count"] = nil, looks
 		if err := console.Run(t.Context(), text, s); err != nil {
 			t.Error(err)
 		}
 	}
-	const warned = "script,warning: vpnbot 42: tunnel is not up, it is switched off for good"
+	const back, off = "script,warning: vpnbot 42: tunnel is not up, old rows come back", "script,warning: vpnbot 42: nobody answers, the tunnel is switched off for good"
 	s := stagedShelf()
-	s.menus["/ip/ipsec/policy"][2]["ph2-state"] = "established"
-	guard(s)
-	s.want(t) // one of two is up
+	for _, looks := range []string{"1", "4", "30"} {
+		s.menus["/ip/ipsec/policy"][2]["ph2-state"] = "established"
+		guard(s, looks)
+		s.want(t) // one of two is up
+	}
 	s.menus["/ip/ipsec/policy"][2]["ph2-state"] = "no-phase2"
-	guard(s)
-	s.want(t, warned, "/ip/ipsec/peer disable *1", "/ip/ipsec/policy disable *1", "/ip/ipsec/policy disable *3")
-	guard(s)
+	guard(s, "3")
+	s.want(t) // on, and not up yet
+	guard(s, "4")
+	s.want(t, off, "/ip/ipsec/peer disable *1", "/ip/ipsec/policy disable *1", "/ip/ipsec/policy disable *3")
+	guard(s, "5")
 	s.want(t)
+	guard(s, "1")
+	s.want(t, back, "/ip/ipsec/policy enable *3", "/ip/ipsec/policy enable *1", "/ip/ipsec/peer enable *1")
 
 	s = stagedShelf()
 	s.menus["/ip/ipsec/peer"][0]["disabled"] = "true"
-	guard(s)
-	s.want(t, warned, "/ip/ipsec/policy disable *1", "/ip/ipsec/policy disable *3")
+	guard(s, "2")
+	s.want(t, back, "/ip/ipsec/peer enable *1")
 
 	// What is refused keeps nothing else from being done.
 	s = stagedShelf()
 	s.fails = "/ip/ipsec/peer disable"
-	guard(s)
-	s.want(t, warned, "script,error: vpnbot 42: step 1 not done", "/ip/ipsec/policy disable *1", "/ip/ipsec/policy disable *3")
+	guard(s, "4")
+	s.want(t, off, "script,error: vpnbot 42: step 1 not done", "/ip/ipsec/policy disable *1", "/ip/ipsec/policy disable *3")
 
 	// The other scripts do and take back the same.
 	s = stagedShelf()
