@@ -1,6 +1,10 @@
 package change
 
-import "time"
+import (
+	"time"
+
+	"vpnbot/ros/schema"
+)
 
 // AccountAct is what a change does to an account.
 type AccountAct string
@@ -101,7 +105,7 @@ func (a Account) After(now time.Time, r Request) Account {
 	switch {
 	case want.Do == AccountNew:
 		a = Account{Version: a.Version, Address: want.Address, Note: want.Note, Request: r.ID, Number: r.Number, Created: now}
-	case a.Request == "":
+	case a.Request == "" || !a.Removed.IsZero() && want.Do != AccountRestore: // somebody has made one by hand
 		a = Account{Version: a.Version, Request: r.ID, Number: r.Number, Created: now, Adopted: true}
 	}
 	a.Site, a.Router, a.Name = r.Plan.Intent.Site, router, want.Name
@@ -112,12 +116,15 @@ func (a Account) After(now time.Time, r Request) Account {
 	case AccountRemove:
 		a.Removed = now
 	case AccountDisable, AccountExpire:
-		a.Off, a.Expired = r.Number, want.Do == AccountExpire
+		a.Expired = want.Do == AccountExpire
+		if r.Plan.switches(schema.Disable) {
+			a.Off = r.Number // otherwise somebody else did
+		}
 	case AccountEnable:
 		a.Off, a.Expired = 0, false
 	case AccountNew, AccountExtend, AccountRestore:
 		a = a.until(want.Expires, r.ID, now)
-		if r.Plan.enables() {
+		if r.Plan.switches(schema.Enable) {
 			a.Off, a.Expired = 0, false
 		}
 	}

@@ -17,7 +17,11 @@ func done(do change.AccountAct, edit ...func(*change.AccountIntent)) change.Requ
 	for _, e := range edit {
 		e(a)
 	}
-	return change.Request{ID: "id-7", Number: 7, Plan: change.Plan{Intent: change.Intent{Site: "hq", Account: a}, Routers: []string{"gw1"}}}
+	plan := change.Plan{Intent: change.Intent{Site: "hq", Account: a}, Routers: []string{"gw1"}}
+	if do == change.AccountDisable || do == change.AccountExpire {
+		plan.Steps = []change.Step{{Menu: "/ppp/secret", Action: schema.Disable}}
+	}
+	return change.Request{ID: "id-7", Number: 7, Plan: plan}
 }
 
 // Ensure what is known of an account follows from what was applied.

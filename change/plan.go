@@ -109,9 +109,9 @@ func (p Plan) Empty() bool {
 	return len(p.Steps) == 0 && p.Tunnel == nil && p.Defines == nil && !p.Retires && !dated
 }
 
-// enables tells whether the plan switches an account on.
-func (p Plan) enables() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action == schema.Enable && s.Menu == "/ppp/secret" })
+// switches tells whether the plan switches an account on, or off.
+func (p Plan) switches(action schema.Action) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action == action && s.Menu == "/ppp/secret" })
 }
 
 // life is how long the plan may wait for approval. A tunnel does not stand still

@@ -38,6 +38,10 @@ func accountVerbs(yes Slot) []Verb {
 		verb("passwd", name, []Slot{site, person, operator, kick}, "換密碼", "重設密碼", "password"),
 		verb("extend", append(name, Slot{Name: "until", Kind: UntilValue, Shown: "90d|DATE|never"}), []Slot{site}, "延長", "展延", "展期"),
 		verb("kick", name, []Slot{site}, "踢下線", "中斷連線"),
+		{
+			Name: "rollback", Also: []string{"復原", "回復"}, Need: change.Operator, Changing: true, Reads: true,
+			Slots: []Slot{{Name: "request", Kind: NumberValue, Shown: "N"}}, Flags: []Slot{person, operator, yes}, run: (*Service).rollback,
+		},
 	}
 }
 
@@ -85,8 +89,17 @@ func later(a, b time.Time) time.Time {
 }
 
 // known is what the bot knows of an account; nothing, when it is removed or was
-// made by hand.
+// made by hand: one that is there again is somebody's new one.
 func (s *Service) known(ctx context.Context, site, name string) (change.Account, error) {
+	a, err := s.recorded(ctx, site, name)
+	if !a.Removed.IsZero() {
+		return change.Account{}, err
+	}
+	return a, err
+}
+
+// recorded is known, of an account that is removed, too.
+func (s *Service) recorded(ctx context.Context, site, name string) (change.Account, error) {
 	a, err := s.o.Ledger.Account(ctx, site, name)
 	if errors.Is(err, change.ErrNotFound) {
 		return change.Account{}, nil
@@ -238,7 +251,11 @@ func (s *Service) planAccountChange(ctx context.Context, intent change.Intent) (
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	known, err := s.known(ctx, intent.Site, intent.Account.Name)
+	look := s.known
+	if intent.Undo != 0 {
+		look = s.recorded
+	}
+	known, err := look(ctx, intent.Site, intent.Account.Name)
 	if err != nil {
 		return change.Plan{}, nil, err
 	}

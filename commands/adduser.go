@@ -108,7 +108,7 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	if err := s.entitled(ctx, plan); err != nil {
 		return Reply{}, err
 	}
-	rule := s.o.Rules.For(intent.Verb, intent.Sites()...)
+	rule := s.rule(intent)
 	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
 	if err != nil {
 		return Reply{}, err

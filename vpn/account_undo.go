@@ -15,6 +15,9 @@ import (
 // It returns a *Refusal for what cannot be taken back.
 func UndoAccount(r change.Request, known change.Account) (change.AccountIntent, error) {
 	done := r.Plan.Intent.Account
+	if done.Do == change.AccountDisable && !slices.ContainsFunc(r.Plan.Steps, func(s change.Step) bool { return s.Menu == menuSecret }) {
+		return change.AccountIntent{}, refuse("undo_kick", "number", r.Number, "account", done.Name) // it was off already
+	}
 	want := change.AccountIntent{Name: done.Name, Owner: known.Owner}
 	if known.Reader != known.Owner {
 		want.Handover = known.Reader
