@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -95,5 +96,21 @@ func TestResolve_AdoptNew(t *testing.T) {
 	_, err := w.say("U0OLGA", "resolve 1 adopt why")
 	if got := why(err); !strings.HasPrefix(got, "plan.refuse.held_") {
 		t.Errorf("got %v, want both routers looked at and nothing found", err)
+	}
+}
+
+// Ensure people can decide to finish or undo while a router is away.
+func TestResolve_Away(t *testing.T) {
+	n := newStar(3)
+	w := openWhole(t, n)
+	w.stopped("redo fengshan")
+	n.silent["gw-fengshan"] = errors.New("planted")
+	for _, how := range []string{"keep", "restore"} {
+		if _, err := w.say("U0OLGA", "resolve 1 "+how+" why"); err != nil {
+			t.Errorf("%s: got %v, want a plan", how, err)
+		}
+	}
+	if _, err := w.say("U0OLGA", "resolve 1 adopt why"); err == nil {
+		t.Error("adopted what nobody can see")
 	}
 }

@@ -16,6 +16,9 @@ func (s *Service) entitled(ctx context.Context, plan change.Plan) error {
 	if len(plan.Steps) == 0 && plan.Tunnel == nil {
 		return nil // nothing is asked of any router
 	}
+	if plan.Intent.Resume != 0 && !plan.Phased() {
+		return nil // to be decided though a router is away: it is looked at when it is back
+	}
 	snapshots, errs := make([]change.Snapshot, len(routers)), make([]error, len(routers))
 	var wg sync.WaitGroup
 	for i, router := range routers {

@@ -79,7 +79,8 @@ func coversPrefix(text string, p netip.Prefix) bool { return text == "::/0" || c
 // and go with each call, and the other identities are other tunnels'.
 func (e *held) sharedQueries() []change.Query {
 	list := []change.Query{
-		{Menu: menuMode}, {Menu: menuIPAddress, Where: schema.Row{"interface": e.WAN, "dynamic": "false"}},
+		{Menu: menuMode},
+		{Menu: menuIPAddress, Where: schema.Row{"interface": e.WAN, "dynamic": "false"}},
 		{Menu: menuPolicy, Where: schema.Row{"template": "true", "group": e.group()}},
 		{Menu: menuGroup, Where: schema.Row{"name": e.group()}},
 	}
