@@ -25,6 +25,9 @@ type life struct {
 	end    context.CancelFunc
 	befall map[int]fate // by number of deed, from 1
 	later  time.Duration
+	writes int               // to routers, so far
+	strike int               // the write that is refused, from 1; 0 none
+	struck bool              // it was
 	phase  map[string]func() // called when a phase has begun
 	late   sync.WaitGroup
 }
@@ -56,6 +59,12 @@ func (l *life) do(name string, router bool, deed func() error) error {
 	dead := l.dead
 	l.deeds = append(l.deeds, name)
 	f := l.befall[len(l.deeds)]
+	if router {
+		l.writes++
+		if l.writes == l.strike {
+			f, l.struck = refuse, true
+		}
+	}
 	l.mu.Unlock()
 	switch {
 	case dead:

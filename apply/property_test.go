@@ -81,6 +81,9 @@ func planned(t tester, rows map[string][]schema.Row, plan change.Plan, router st
 			continue
 		}
 		menu, _ := schema.Lookup(step.Menu)
+		if menu.Live {
+			continue
+		}
 		list := out[step.Menu]
 		if step.Action == schema.Add {
 			row := step.After.Clone()
@@ -112,7 +115,13 @@ func planned(t tester, rows map[string][]schema.Row, plan change.Plan, router st
 			for name := range step.Before {
 				delete(row, name)
 			}
-			maps.Copy(row, step.After) // no mark: nothing secret is written
+			maps.Copy(row, step.After)
+			for name := range step.Secrets {
+				row[name] = newKey
+			}
+			if menu.Comment && step.Phase == "" { // scripts leave no mark: they write nothing secret
+				row["comment"] = change.Mark(row["comment"], number, step.ID)
+			}
 		}
 	}
 	return out
