@@ -30,6 +30,7 @@ var arrows = map[string]string{
 	"commands/text": "change",
 	"config":        "change vpn",
 	"deploy":        "",
+	"docs":          "",
 	"ros":           "change ros/schema",
 	"lab":           "ros/rossim ros/schema",
 	"ros/rossim":    "ros/rossim/script ros/schema",

@@ -32,6 +32,7 @@ type cli struct {
 	Audit    auditCommands   `cmd:"" help:"Read and verify the audit trail."`
 	Import   importCommand   `cmd:"" help:"Take in definitions that the ledger lacks."`
 	Export   exportCommand   `cmd:"" help:"Print the definitions of the ledger, without secrets."`
+	Probe    probeCommand    `cmd:"" help:"Try on a spare router what is assumed of all, and print what it did."`
 	Manifest manifestCommand `cmd:"" help:"Print the manifest of the Slack app."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
