@@ -85,7 +85,7 @@ func (j *job) settle(ctx context.Context, step change.Step, written bool) error 
 	var refusal error
 	sure := false
 	for try := 0; ; try++ {
-		if menu.Live && try > 0 && !pause(ctx, firstPause) {
+		if menu.Live && try > 1 && !pause(ctx, firstPause) {
 			return ctx.Err()
 		}
 		if written || menu.Live {
