@@ -40,7 +40,7 @@ func HeldTunnel(in TunnelChange) (Tunnel, error) {
 		return Tunnel{}, err
 	}
 	if ps := held.Problems(in.Estate, t.Others, in.DialIns); len(ps) > 0 {
-		return Tunnel{}, refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", strings.Join(ps[0].Path, "."), "problem", ps[0].Message)
+		return Tunnel{}, refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", in.Tunnel.spot(ps[0].Path), "problem", ps[0].said())
 	}
 	return held, nil
 }

@@ -1,8 +1,6 @@
 package vpn
 
 import (
-	"strings"
-
 	"vpnbot/change"
 	"vpnbot/ros/schema"
 )
@@ -16,7 +14,7 @@ func (in TunnelChange) checkDefinition() error {
 	}
 	ps := in.Tunnel.Problems(in.Estate, in.Others, in.DialIns)
 	if len(ps) > 0 && !in.Unchecked {
-		return refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", strings.Join(ps[0].Path, "."), "problem", ps[0].Message)
+		return refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", in.Tunnel.spot(ps[0].Path), "problem", ps[0].said())
 	}
 	want := in.Tunnel.Expect(in.Estate)
 	for i, e := range want.Ends {

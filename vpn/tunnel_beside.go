@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+
+	"vpnbot/change"
 )
 
 // checkBeside refuses what a router could not tell from another tunnel: policies
@@ -17,7 +19,7 @@ func (t Tunnel) checkBeside(ps *problems, e Estate, o Tunnel) {
 				continue
 			}
 			if n, ok := t.sameSelectors(i, o, j); ok {
-				ps.add(fmt.Sprintf("tunnel %s joins networks that overlap on %s: the first policy would take the packets; expected networks apart",
+				ps.say(change.T("problem.overlaps_tunnel", "tunnel", o.Name, "router", mine.Router), fmt.Sprintf("tunnel %s joins networks that overlap on %s: the first policy would take the packets; expected networks apart",
 					o.Name, mine.Router), "ends", strconv.Itoa(i), "prefixes", strconv.Itoa(n))
 			}
 			if t.Exchange == o.Exchange && mine.WAN == theirs.WAN && t.samePeer(ps, e, i, o, j) {
@@ -49,12 +51,12 @@ func (t Tunnel) samePeer(ps *problems, e Estate, i int, o Tunnel, j int) bool {
 	}
 	if mine == anyAddress {
 		if far.ID == other.ID {
-			ps.add(fmt.Sprintf("tunnel %s has this ID on the same peer of %s: expected one of its own", o.Name, t.Ends[i].Router),
+			ps.say(change.T("problem.id_on_peer", "tunnel", o.Name, "router", t.Ends[i].Router), fmt.Sprintf("tunnel %s has this ID on the same peer of %s: expected one of its own", o.Name, t.Ends[i].Router),
 				"ends", strconv.Itoa(1-i), "id")
 		}
 		return far.ID == other.ID
 	}
-	ps.add(fmt.Sprintf("tunnel %s joins the same two WANs in the same exchange mode: %s could not tell their peers apart;"+
+	ps.say(change.T("problem.same_wans", "tunnel", o.Name, "router", t.Ends[i].Router), fmt.Sprintf("tunnel %s joins the same two WANs in the same exchange mode: %s could not tell their peers apart;"+
 		" expected another WAN, or the networks of both in one tunnel", o.Name, t.Ends[i].Router), "ends", strconv.Itoa(1-i), "wan")
 	return true
 }

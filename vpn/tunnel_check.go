@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"vpnbot/change"
 	"vpnbot/ros/schema"
 )
 
@@ -94,7 +95,7 @@ func (t Tunnel) checkEnd(ps *problems, e Estate, i int) (w WAN, ok bool) {
 	}
 	for n, probe := range end.Probes {
 		if !slices.ContainsFunc(end.Prefixes, func(p netip.Prefix) bool { return p.Contains(probe) }) {
-			ps.add("expected an address inside one of this end's prefixes", at("probes", strconv.Itoa(n))...)
+			ps.say(change.T("problem.probe_outside"), "expected an address inside one of this end's prefixes", at("probes", strconv.Itoa(n))...)
 		}
 	}
 	return w, ok
@@ -121,9 +122,9 @@ func (t Tunnel) checkPrefixes(ps *problems, e Estate) {
 				ps.add("expected an IPv4 network such as 192.168.77.0/24, host part zero", at...)
 				continue
 			case known && !slices.ContainsFunc(site.LAN, func(lan netip.Prefix) bool { return lan.Bits() <= p.Bits() && lan.Contains(p.Addr()) }):
-				ps.add("this network is not in the site's lan: expected one that is, or add it to lan in the configuration", at...)
+				ps.say(change.T("problem.outside_lan"), "this network is not in the site's lan: expected one that is, or add it to lan in the configuration", at...)
 			case slices.ContainsFunc(seen, p.Overlaps):
-				ps.add("this network overlaps another of this tunnel: no router could tell which end it is at; expected networks apart", at...)
+				ps.say(change.T("problem.overlaps_self"), "this network overlaps another of this tunnel: no router could tell which end it is at; expected networks apart", at...)
 			}
 			seen = append(seen, p)
 		}
@@ -137,17 +138,17 @@ func (t Tunnel) checkRoles(ps *problems, wans [2]WAN) {
 		if wans[i].Callable() || end.Role == Initiate {
 			continue
 		}
-		why := "this WAN's address is dynamic"
+		why, said := "this WAN's address is dynamic", change.T("problem.dynamic_called", "site", end.Site)
 		if wans[i].NAT == CarrierNAT {
-			why = "this WAN is behind a carrier's NAT"
+			why, said = "this WAN is behind a carrier's NAT", change.T("problem.carrier_called", "site", end.Site)
 		}
-		ps.add(why+", so nobody can call it: expected role initiate", at...)
+		ps.say(said, why+", so nobody can call it: expected role initiate", at...)
 	}
 	switch {
 	case t.Ends[0].Role == Respond && t.Ends[1].Role == Respond:
-		ps.add("both ends respond, so nobody starts: expected role initiate or both at one end", "ends", "1", "role")
+		ps.say(change.T("problem.both_respond"), "both ends respond, so nobody starts: expected role initiate or both at one end", "ends", "1", "role")
 	case !wans[0].Callable() && !wans[1].Callable():
-		ps.add("neither WAN can be called, as its address is dynamic or behind a carrier's NAT: expected another WAN at one end", "ends", "1", "wan")
+		ps.say(change.T("problem.neither_callable"), "neither WAN can be called, as its address is dynamic or behind a carrier's NAT: expected another WAN at one end", "ends", "1", "wan")
 	}
 }
 
@@ -167,11 +168,11 @@ func (t Tunnel) checkExchange(ps *problems, wans [2]WAN, dialins []DialIn) {
 		}
 		other := t.Ends[1-i].Site
 		if slices.ContainsFunc(dialins, func(d DialIn) bool { return SameName(d.Site, other) }) {
-			ps.add("the router at "+other+" would need a peer for any address in this mode, and its L2TP server has one:"+
+			ps.say(change.T("problem.any_main", "site", other), "the router at "+other+" would need a peer for any address in this mode, and its L2TP server has one:"+
 				" only the first of the two answers; expected exchange: ike2", "exchange")
 			return
 		}
-		ps.add("an end whose address is dynamic or behind a carrier's NAT can be told apart by its ID only: expected exchange: ike2", "exchange")
+		ps.say(change.T("problem.needs_ike2"), "an end whose address is dynamic or behind a carrier's NAT can be told apart by its ID only: expected exchange: ike2", "exchange")
 		return
 	}
 }
@@ -183,14 +184,14 @@ func (t Tunnel) checkIDs(ps *problems, wans [2]WAN) {
 		_, err := netip.ParseAddr(text)
 		switch {
 		case end.ID == "" && t.Exchange == exchangeIKE2 && !wans[i].Callable():
-			ps.add("nothing but its ID tells this end from others: expected fqdn:NAME", at...)
+			ps.say(change.T("problem.id_missing", "site", end.Site), "nothing but its ID tells this end from others: expected fqdn:NAME", at...)
 		case end.ID == "":
 		case !ikeID.MatchString(end.ID) || (kind == "address" && err != nil):
 			ps.add("expected fqdn:NAME, user-fqdn:NAME@HOST, key-id:NAME, address:IP or auto", at...)
 		case kind != "address" && t.Exchange != exchangeIKE2:
-			ps.add(kind+" IDs work with ike2 only, since main mode picks the key before it can read an ID: expected exchange: ike2, or no id", at...)
+			ps.say(change.T("problem.id_needs_ike2", "kind", kind), kind+" IDs work with ike2 only, since main mode picks the key before it can read an ID: expected exchange: ike2, or no id", at...)
 		case i == 1 && end.ID == t.Ends[0].ID:
-			ps.add("the other end has this ID: expected one of its own", at...)
+			ps.say(change.T("problem.id_twice"), "the other end has this ID: expected one of its own", at...)
 		}
 	}
 }

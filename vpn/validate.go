@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"vpnbot/change"
 )
 
 // Problem is something wrong with data that a person wrote. Path leads to it,
@@ -20,6 +22,7 @@ import (
 type Problem struct {
 	Path    []string
 	Message string
+	why     change.Text // the same for people who read in Slack; zero: Message
 }
 
 // Error writes path and message.
@@ -29,6 +32,27 @@ type problems []Problem
 
 func (ps *problems) add(message string, path ...string) {
 	*ps = append(*ps, Problem{Path: path, Message: message})
+}
+
+// say adds a problem that people in Slack can run into.
+func (ps *problems) say(why change.Text, message string, path ...string) {
+	*ps = append(*ps, Problem{Path: path, Message: message, why: why})
+}
+
+// said is the problem in the reader's language.
+func (p Problem) said() change.Text {
+	if p.why.IsZero() {
+		return change.T("common.value", "value", p.Message)
+	}
+	return p.why
+}
+
+// spot names the place of a problem as people name values: an end by its site.
+func (t Tunnel) spot(path []string) string {
+	if len(path) > 2 && path[0] == "ends" && (path[1] == "0" || path[1] == "1") {
+		path = append([]string{t.Ends[path[1][0]-'0'].Site}, path[2:]...)
+	}
+	return strings.Join(path, ".")
 }
 
 const maxNote = 200
