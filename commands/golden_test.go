@@ -26,6 +26,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
 	{regexp.MustCompile(`(?m)\b\d+[smh](\d+[sm])*$`), "UPTIME"},
+	{regexp.MustCompile(`( for |已連 )\d+[smh](\d+[sm])*([:：])`), "${1}UPTIME${3}"},
 }
 
 // style writes times without their value, so that a golden file keeps.
