@@ -1,6 +1,7 @@
 package vpn_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +16,7 @@ import (
 func TestPlanVerbose(t *testing.T) {
 	snap := func(menus map[string][]schema.Row) change.Snapshot {
 		s := change.Snapshot{Router: "gw-hq", Menus: map[string][]schema.Row{"/system/logging": {{"topics": "info"}}, "/system/scheduler": {}}}
-		for menu, rows := range menus {
-			s.Menus[menu] = rows
-		}
+		maps.Copy(s.Menus, menus)
 		return s
 	}
 	for _, tt := range []struct {
