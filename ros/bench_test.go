@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -146,13 +147,15 @@ func pinned(cert *x509.Certificate, pin string) error {
 // BenchmarkEstate reads what a status is made of from 500 routers: cold, with
 // nothing open; warm, over the sessions that are; and with a bare loop of the same
 // sentences over go-routeros, by turns with the warm reading. Round trips are
-// counted per router and reading, logins per router.
+// counted per router and reading, logins per router. Processor time is that of both
+// sides, which share a machine here: on one that is busy it tells more than time.
 func BenchmarkEstate(b *testing.B) {
 	routers, sims := estate(b)
 	clients := bareClients(b, routers)
 	sentences := reads()
 	var cold, warm, bare []time.Duration
 	var trips, logins float64
+	var coldCPU, warmCPU, bareCPU time.Duration // of the last round
 	for b.Loop() {
 		before := loggedIn(sims)
 		f, err := ros.New(ros.Options{Routers: routers})
@@ -166,9 +169,12 @@ func BenchmarkEstate(b *testing.B) {
 			}
 			return err
 		}
+		used := processor(b)
 		cold = append(cold, all(b, estateSize, snapshot))
+		coldCPU, used = processor(b)-used, processor(b)
 		for range 5 {
 			warm = append(warm, all(b, estateSize, snapshot))
+			warmCPU, used = processor(b)-used, processor(b)
 			bare = append(bare, all(b, estateSize, func(i int) error {
 				for _, words := range sentences {
 					if _, err := clients[i].RunArgsContext(context.Background(), words); err != nil {
@@ -177,6 +183,7 @@ func BenchmarkEstate(b *testing.B) {
 				}
 				return nil
 			}))
+			bareCPU, used = processor(b)-used, processor(b)
 		}
 		trips = float64(f.Stats()[0].Commands) / 6
 		logins = float64(loggedIn(sims)-before) / estateSize
@@ -186,8 +193,21 @@ func BenchmarkEstate(b *testing.B) {
 	b.ReportMetric(median(warm).Seconds(), "warm-s")
 	b.ReportMetric(median(bare).Seconds(), "bare-s")
 	b.ReportMetric(median(warm).Seconds()/median(bare).Seconds(), "warm/bare")
+	b.ReportMetric(coldCPU.Seconds(), "cold-cpu-s")
+	b.ReportMetric(warmCPU.Seconds(), "warm-cpu-s")
+	b.ReportMetric(bareCPU.Seconds(), "bare-cpu-s")
 	b.ReportMetric(trips, "trips")
 	b.ReportMetric(logins, "logins")
+}
+
+// processor is what this process has used of it so far.
+func processor(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func loggedIn(sims []*rossim.Router) int {

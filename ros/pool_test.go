@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,8 +235,8 @@ func TestBreaker_BothLogins(t *testing.T) {
 // minutes of its recovery.
 func TestBreaker_Vain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		silent := true
-		s := &scripted{script: func(w *wire, words []string, tag string) bool { return silent || polite(w, words, tag) }}
+		var answers atomic.Bool
+		s := &scripted{script: func(w *wire, words []string, tag string) bool { return !answers.Load() || polite(w, words, tag) }}
 		f := s.fleet(t, 10*time.Second)
 		for start := time.Now(); time.Since(start) < 24*time.Hour; time.Sleep(10 * time.Second) {
 			if _, err := f.Snapshot(t.Context(), "r"); !errors.Is(err, ros.ErrTimeout) {
@@ -248,7 +249,7 @@ func TestBreaker_Vain(t *testing.T) {
 		if got := f.Stats()[0].Resting; !errors.Is(got, ros.ErrTimeout) {
 			t.Errorf("resting: got %v, want %v", got, ros.ErrTimeout)
 		}
-		silent = false
+		answers.Store(true)
 		time.Sleep(longestVain)
 		for range 2 {
 			if _, err := f.Snapshot(t.Context(), "r"); err != nil {
