@@ -40,7 +40,7 @@ kill: ## death of the bot at every commit and router write of every changing ver
 			{ printf "%-16s %-40s %-62s %6d\n", $$1, $$2, $$3, $$4; n += $$4; of[$$1] += $$4 } \
 			END { for (v in of) printf "%-120s %6d\n", v ", in all", of[v] | "sort"; close("sort"); printf "%-120s %6d\n", "all", n }'
 
-worlds: ## redo, rotate psk and rekey between 500 pairs of routers as people leave them, other ones each time; some minutes
+worlds: ## changes of tunnels, accounts and dial-in servers on 500 routers or pairs as people leave them, other ones each time; some minutes
 	VPNBOT_WORLDS=500 go test -count=1 -timeout 60m -v -run 'Worlds' ./apply
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)

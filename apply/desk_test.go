@@ -177,7 +177,7 @@ var moving = []string{
 }
 
 // whole is everything that people have written to a router, byte for byte, in its
-// order, with ids and secrets.
+// order, with ids, secrets and what tells RouterOS's own rows.
 func (w *world) whole(router string) map[string][]schema.Row {
 	w.Helper()
 	all := map[string][]schema.Row{}
@@ -192,8 +192,8 @@ func (w *world) whole(router string) map[string][]schema.Row {
 			}
 			for name := range row {
 				a, known := menu.Attr(name)
-				counts := path == "/ip/pool" && slices.Contains([]string{"available", "total", "used"}, name)
-				if name != schema.ID && (known && (a.ReadOnly || a.Volatile) || strings.HasPrefix(name, ".") || counts) {
+				counts := slices.Contains([]string{"/ip/pool available", "/ip/pool total", "/ip/pool used", "/user last-logged-in"}, path+" "+name)
+				if name != schema.ID && name != "default" && (known && (a.ReadOnly || a.Volatile) || strings.HasPrefix(name, ".") || counts) {
 					delete(row, name)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/ros/schema"
 )
 
 // unwindable tells whether everything that was written before step can be taken
@@ -64,7 +65,7 @@ func (j *job) rewind(ctx context.Context, journal []change.Entry) error {
 
 // undo takes one step back. begun tells that it may have been taken back already.
 func (j *job) undo(ctx context.Context, step change.Step, begun bool) error {
-	if !begun {
+	if !begun || step.Action == schema.Add {
 		switch b, err := j.look(ctx, step, false); {
 		case err != nil:
 			return err
@@ -77,6 +78,13 @@ func (j *job) undo(ctx context.Context, step change.Step, begun bool) error {
 	u, ok := step.Undo()
 	if !ok {
 		return j.ask(ctx, j.trouble(step, altered, nil))
+	}
+	if menu, _ := schema.Lookup(step.Menu); step.Action == schema.Add && menu.Comment {
+		// The row stands there with the mark. By its own words alone it might be
+		// another's, or not be found.
+		mark := change.Mark(step.After["comment"], j.r.Number, step.ID)
+		u.Match, u.Before = u.Match.Clone(), u.Before.Clone()
+		u.Match["comment"], u.Before["comment"] = mark, mark
 	}
 	return j.settle(ctx, u, begun)
 }

@@ -19,7 +19,18 @@ type packet struct {
 	in       string // interface that it came in by; "" for a PPP session
 	list     string // the list that sessions' interfaces join
 	from, to []span // none: anybody
+	of       part   // which rules of its chain count
 }
+
+// part is some of a chain's rules. Those of RouterOS itself, of a hotspot for one,
+// stand in front of everybody's, and go as they come.
+type part uint8
+
+const (
+	whole part = iota
+	people
+	system
+)
 
 // fate is what becomes of a packet.
 type fate uint8
@@ -55,6 +66,9 @@ func (s *setup) walk(p packet, chain string, depth int) fate {
 	}
 	for _, row := range s.Snapshot.Menus[menuFilter] {
 		if row["chain"] != chain || isTrue(row, menuFilter, "disabled") || isTrue(row, menuFilter, "invalid") {
+			continue
+		}
+		if own := isTrue(row, menuFilter, "dynamic"); depth == 0 && (p.of == people && own || p.of == system && !own) {
 			continue
 		}
 		m := s.matches(row, p)
@@ -201,7 +215,7 @@ func (s *setup) firewall() error {
 			s.warn("dialin_clear", "router", s.DialIn.Router)
 		}
 	}
-	clients, list := spans(s.ranges()), s.sessionList()
+	list := s.sessionList()
 	for _, r := range s.poolRanges() {
 		if s.ownDNS() {
 			for _, protocol := range []string{"udp", "tcp"} {
@@ -210,16 +224,20 @@ func (s *setup) firewall() error {
 			}
 		}
 		for _, lan := range s.Site.LAN {
-			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: clients, to: []span{{lan.Masked().Addr(), lastOf(lan)}}, list: list},
+			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: spans(r), to: []span{{lan.Masked().Addr(), lastOf(lan)}}, list: list},
 				schema.Row{"src-address": r, "dst-address": lan.String()}, "lan")
 		}
 	}
 	return nil
 }
 
-// letIn plans a rule unless the packet gets in anyway, or the rule is planned.
+// letIn plans a rule unless people's rules let the packet in anyway, or the rule is
+// planned. Above the rules of RouterOS itself none can stand.
 func (s *setup) letIn(p packet, row schema.Row, what string) {
-	if s.fate(p) == accepted {
+	if p.of = system; s.fate(p) != accepted && !slices.ContainsFunc(s.warnings, func(t change.Text) bool { return t.ID == "plan.warn.dialin_dynamic" }) {
+		s.warn("dialin_dynamic", "router", s.DialIn.Router)
+	}
+	if p.of = people; s.fate(p) == accepted {
 		return
 	}
 	row["chain"], row["action"] = p.chain, "accept"
@@ -228,11 +246,7 @@ func (s *setup) letIn(p packet, row schema.Row, what string) {
 	if slices.ContainsFunc(s.steps, func(step change.Step) bool { return step.Why.ID == why.ID && covered(matcher, step.After) }) {
 		return
 	}
-	if len(s.rows(menuFilter, matcher)) > 0 { // it is there and does not do it: below a rule that drops, or switched off
-		matcher["comment"] = dialInComment
-	}
-	row["comment"] = dialInComment
-	s.add(menuFilter, matcher, row, why).Place = change.TopPlace
+	s.addRule(menuFilter, matcher, row, why)
 }
 
 // covered tells whether a row that is planned has each of the matchers.

@@ -183,11 +183,22 @@ func (s *setup) masquerade() error {
 		if slices.ContainsFunc(s.rows(menuNAT, row), func(have schema.Row) bool { return !isTrue(have, menuNAT, "disabled") }) {
 			continue
 		}
-		match := row.Clone()
-		row["comment"] = dialInComment
-		s.add(menuNAT, match, row, change.T("plan.dialin.step.masquerade", "network", network.String())).Place = change.TopPlace
+		s.addRule(menuNAT, row.Clone(), row, change.T("plan.dialin.step.masquerade", "network", network.String()))
 	}
 	return nil
+}
+
+// addRule plans a rule on top. One like it that is there and does not do it, below a
+// rule that drops or switched off, stays as it is: the comment tells them apart.
+func (s *setup) addRule(menu string, match, row schema.Row, why change.Text) {
+	row["comment"] = dialInComment
+	if like := s.rows(menu, match); len(like) > 0 {
+		for n := 2; slices.ContainsFunc(like, func(r schema.Row) bool { return change.Unmarked(r["comment"]) == row["comment"] }); n++ {
+			row["comment"] = dialInComment + " " + strconv.Itoa(n)
+		}
+		match["comment"] = row["comment"]
+	}
+	s.add(menu, match, row, why).Place = change.TopPlace
 }
 
 // dialInComment says on rules of the firewall whose they are.
