@@ -140,12 +140,11 @@ func (s *Store) update(batch []*job) error {
 			if !wrote {
 				return errNothing
 			}
-			s.around(false)
-			return nil
+			return s.around(false)
 		})
 	})
 	if err == nil {
-		s.around(true)
+		_ = s.around(true) // what is written is written
 	}
 	if errors.Is(err, errNothing) {
 		return nil
@@ -154,10 +153,11 @@ func (s *Store) update(batch []*job) error {
 	return foreign(err)
 }
 
-func (s *Store) around(written bool) {
-	if s.o.Around != nil {
-		s.o.Around(written)
+func (s *Store) around(written bool) error {
+	if s.o.Around == nil {
+		return nil
 	}
+	return s.o.Around(written)
 }
 
 // Changed returns a channel that receives after commits: several that follow

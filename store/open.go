@@ -42,8 +42,9 @@ type Options struct {
 	NoSync bool
 	// Around is called by the writer right before (written false) and right after
 	// (written true) each transaction reaches the file, the moves' callers still
-	// waiting. It may call Copy. For tests that look at a ledger at these points.
-	Around func(written bool)
+	// waiting. It may call Copy. An error before keeps the transaction from the file
+	// as one of the disk does. For tests that look at a ledger at these points.
+	Around func(written bool) error
 }
 
 // Store is an open ledger. Its methods may be called from several goroutines.
