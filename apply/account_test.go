@@ -123,7 +123,7 @@ func TestEngine_Account_Sessions(t *testing.T) {
 		{"an interface that stays", &porch{tables: map[string][]schema.Row{"/interface/l2tp-server": {{"user": "vpn-01", "running": "true"}}}}, 0, change.NeedsAttention, 6},
 		{"no right to end sessions", &porch{refuse: func(step change.Step) error {
 			if session(step) {
-				return errors.New("not enough permissions (9)")
+				return fmt.Errorf("%w: not enough permissions (9)", apply.ErrNoRight)
 			}
 			return nil
 		}}, 1, change.NeedsAttention, 2},

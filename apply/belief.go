@@ -89,12 +89,17 @@ func changed(menu schema.Menu, step change.Step, number int64, row schema.Row, s
 	as := func(values schema.Row) bool { return stands(step, row, values, nil) }
 	written := as(step.After)
 	switch {
-	case menu.Comment && change.HasMark(row["comment"], number, step.ID):
-		switch {
-		case written:
+	case menu.Comment && step.Phase == change.PhaseRevert:
+		switch marked := change.HasMark(row["comment"], number, step.ID); {
+		case written && !marked:
 			return ours
-		case step.Phase == change.PhaseRevert && as(step.Before):
+		case written || as(step.Before):
 			return unwritten // the mark is that of the step which is taken back
+		}
+		return altered
+	case menu.Comment && change.HasMark(row["comment"], number, step.ID):
+		if written {
+			return ours
 		}
 		return altered
 	case menu.Comment && as(step.Before):

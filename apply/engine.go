@@ -42,6 +42,10 @@ type People interface {
 // ErrUnknown is what an Execute error wraps when the write may have happened.
 var ErrUnknown = errors.New("outcome not known")
 
+// ErrNoRight is what an Execute error wraps when the bot's login may not do this:
+// then it does not help to wait.
+var ErrNoRight = errors.New("no right to write this")
+
 // Options configure an Engine.
 type Options struct {
 	Ledger  Ledger

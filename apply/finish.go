@@ -77,7 +77,8 @@ func (j *job) committed(ctx context.Context) error {
 // advance sees that a router is on the new rows, and orders the cut-over again
 // where a guard was faster. It tells whether it had to.
 func (j *job) advance(ctx context.Context, router string) (again bool, err error) {
-	for range maxWrites {
+	var tries attempts
+	for tries.again() {
 		v, err := j.view(ctx, router)
 		if err != nil {
 			return again, err
@@ -95,11 +96,15 @@ func (j *job) advance(ctx context.Context, router string) (again bool, err error
 		if _, _, err := j.script(ctx, change.Act{Name: change.ActCutOver, Router: router}, func(s *change.Script) { s.Again = true }); err != nil {
 			return again, err
 		}
-		if _, err := j.until(ctx, router, view.isNew); err != nil {
+		on, err := j.until(ctx, router, view.isNew)
+		if err != nil {
 			return again, err
 		}
+		if !on && !tries.rest(ctx) {
+			return again, ctx.Err()
+		}
 	}
-	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", tries.n-1))
 }
 
 // rearm gives the tunnel the guard's whole time to come up: one that looks while
@@ -129,8 +134,9 @@ func (j *job) rearm(ctx context.Context, v view) error {
 // back that it holds the planned rows and nothing else of this change.
 func (j *job) clear(ctx context.Context, router string) error {
 	act := change.Act{Name: change.ActCommit, Router: router}
-	for try := range maxWrites {
-		if try > 0 || !j.proven {
+	var tries attempts
+	for tries.again() {
+		if tries.n > 1 || !j.proven {
 			v, err := j.view(ctx, router)
 			if err != nil {
 				return err
@@ -157,8 +163,11 @@ func (j *job) clear(ctx context.Context, router string) error {
 		if done {
 			return j.cleared(ctx, act, last)
 		}
+		if !tries.rest(ctx) {
+			return ctx.Err()
+		}
 	}
-	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", tries.n-1))
 }
 
 // cleared journals that a router holds the planned rows and none of the old ones.

@@ -29,7 +29,11 @@ func (j *job) goBack(ctx context.Context) error {
 	for _, end := range j.r.Plan.Tunnel.Ends {
 		left = append(left, end.Router)
 	}
-	tries := map[string]int{}
+	tries := map[string]*attempts{}
+	for _, router := range left {
+		tries[router] = &attempts{}
+		tries[router].again()
+	}
 	wait := firstPause
 	for round := 0; len(left) > 0; round++ {
 		for _, router := range slices.Clone(left) {
@@ -45,8 +49,8 @@ func (j *job) goBack(ctx context.Context) error {
 				if !errors.Is(err, errTry) {
 					return err
 				}
-				if tries[router]++; tries[router] == maxWrites {
-					m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", router, "tries", maxWrites))
+				if !tries[router].again() {
+					m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", router, "tries", tries[router].n-1))
 					return j.commit(ctx, m, err)
 				}
 			case round == 1:

@@ -15,6 +15,34 @@ import (
 // maxWrites bounds how often one step is written before a person is asked.
 const maxWrites = 5
 
+// giveUp is how long a router that refuses, or does nothing, is asked again for what
+// has been begun or decided: what makes it refuse may pass, and a tunnel's guard keeps
+// the ends together meanwhile.
+const giveUp = 10 * time.Minute
+
+// attempts counts what is tried again and again.
+type attempts struct {
+	since time.Time
+	n     int
+	wait  time.Duration
+}
+
+// again counts one more, and tells whether it is worth it.
+func (a *attempts) again() bool {
+	if a.n++; a.n == 1 {
+		a.since, a.wait = time.Now(), firstPause
+		return true
+	}
+	return a.n <= maxWrites || time.Since(a.since) < giveUp
+}
+
+// rest waits before the next one, longer each time.
+func (a *attempts) rest(ctx context.Context) bool {
+	wait := a.wait
+	a.wait = min(2*wait, maxPause)
+	return pause(ctx, wait)
+}
+
 // recover continues what an earlier process began.
 func (j *job) recover(ctx context.Context) error {
 	journal, err := j.e.o.Ledger.Journal(ctx, j.r.ID)
@@ -82,34 +110,59 @@ func (j *job) stayedAway(ctx context.Context) error {
 // nothing was done.
 func (j *job) settle(ctx context.Context, step change.Step, written bool) error {
 	menu, _ := schema.Lookup(step.Menu)
-	var refusal error
-	sure := false
-	for try := 0; ; try++ {
-		if menu.Live && try > 1 && !pause(ctx, firstPause) {
+	a := answer{unknown: written}
+	for {
+		if menu.Live && a.sent > 1 && !pause(ctx, firstPause) {
 			return ctx.Err()
 		}
 		if written || menu.Live {
-			b, err := j.look(ctx, step, sure)
+			b, err := j.look(ctx, step, a.taken)
 			if err != nil {
 				return err
 			}
-			if done, err := j.judge(ctx, step, b, refusal); done || err != nil {
+			if done, err := j.judge(ctx, step, b, a); done || err != nil {
+				return err
+			}
+			if worth, err := j.worth(ctx, step, b, &a); !worth || err != nil {
 				return err
 			}
 		}
-		switch {
-		case try == maxWrites && menu.Live:
-			return j.ask(ctx, j.trouble(step, unwritten, nil))
-		case try == maxWrites:
-			return j.ask(ctx, change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
-		}
-		var lost bool
-		var err error
-		if refusal, lost, err = j.send(ctx, step); err != nil {
+		refusal, lost, err := j.send(ctx, step)
+		if err != nil {
 			return err
 		}
-		written, sure = true, refusal == nil && !lost
+		a.sent, a.refusal, a.taken = a.sent+1, refusal, refusal == nil && !lost
+		a.unknown = a.unknown || lost
+		written = true
 	}
+}
+
+// answer is what a router said to the last write of a step.
+type answer struct {
+	sent    int   // writes so far, by this process
+	refusal error // or nil
+	taken   bool  // accepted; neither that nor refused: nobody knows
+	unknown bool  // of an earlier one, of this process or another, nobody knows
+	tries   attempts
+}
+
+// worth tells whether a step that has no effect is written once more, and waits
+// before that. A router that takes it, and shows nothing of it, is asked a few times;
+// one that refuses or does not say as long as what is wrong with it may last. A right
+// that is missing does not come by itself.
+func (j *job) worth(ctx context.Context, step change.Step, b belief, a *answer) (bool, error) {
+	menu, _ := schema.Lookup(step.Menu)
+	switch {
+	case a.sent == 0:
+		return true, nil
+	case a.taken && a.sent < maxWrites:
+		return true, nil
+	case !a.taken && !errors.Is(a.refusal, ErrNoRight) && a.tries.again():
+		return a.tries.rest(ctx), ctx.Err()
+	case menu.Live || a.refusal != nil:
+		return false, j.ask(ctx, j.trouble(step, b, a.refusal))
+	}
+	return false, j.ask(ctx, change.T("apply.giveup", "router", step.Router, "tries", a.sent))
 }
 
 // write journals and sends step once. It returns the router's refusal, which is
@@ -142,17 +195,22 @@ func (j *job) send(ctx context.Context, step change.Step) (refusal error, lost b
 
 // judge acts on what was seen. It tells whether the step is settled or the
 // request has left "applying"; otherwise the write is repeated.
-func (j *job) judge(ctx context.Context, step change.Step, b belief, refusal error) (bool, error) {
+func (j *job) judge(ctx context.Context, step change.Step, b belief, a answer) (bool, error) {
+	menu, _ := schema.Lookup(step.Menu)
+	refusal := a.refusal
+	// A secret is not read, and where rows have no comment nothing else shows that
+	// an earlier write went through.
+	blind := a.unknown && len(step.Secrets) > 0 && !menu.Comment
 	switch {
 	case b == ours:
 		m, err := j.r.Finish(time.Now(), step)
 		return true, j.commit(ctx, m, err)
-	case refusal != nil && b != altered && step.Phase != change.PhaseRevert && step.ID == j.r.Plan.Steps[0].ID:
+	case refusal != nil && b != altered && !blind && step.Phase != change.PhaseRevert && step.ID == j.r.Plan.Steps[0].ID:
 		m, err := j.r.Fail(time.Now(), change.T("apply.refused", "router", step.Router, "why", j.e.o.Explain(refusal)))
 		return true, j.commit(ctx, m, err)
-	case refusal != nil && (b == absent || b == unwritten) && j.unwindable(step):
+	case refusal != nil && (b == absent || b == unwritten) && !blind && j.unwindable(step):
 		return true, j.unwind(ctx, change.T("apply.refused", "router", step.Router, "why", j.e.o.Explain(refusal)))
-	case (b == absent || b == unwritten) && refusal == nil:
+	case b == absent || b == unwritten:
 		return false, nil
 	}
 	return true, j.ask(ctx, j.trouble(step, b, refusal))

@@ -52,7 +52,7 @@ func word(name, value string) string { return "=" + name + "=" + value }
 
 // marked returns the attributes to write. Where rows have comments, the step's
 // generation mark goes to the end of the new comment, or of the one that row
-// has when the step brings none.
+// has when the step brings none. What takes a step back takes its mark away.
 func marked(request int64, step change.Step, row schema.Row) schema.Row {
 	values := make(schema.Row, len(step.After)+1)
 	maps.Copy(values, step.After)
@@ -61,7 +61,12 @@ func marked(request int64, step change.Step, row schema.Row) schema.Row {
 		if !given {
 			comment = row["comment"]
 		}
-		values["comment"] = change.Mark(comment, request, step.ID)
+		switch {
+		case step.Phase != change.PhaseRevert:
+			values["comment"] = change.Mark(comment, request, step.ID)
+		case !given:
+			values["comment"] = change.Unmarked(comment)
+		}
 	}
 	return values
 }

@@ -103,12 +103,16 @@ func (w writers) Forget(ctx context.Context, router string, between []change.Sel
 	return unsure(w.Fleet.Forget(ctx, router, between))
 }
 
-// unsure marks the failures after which a write may have happened.
+// unsure marks the failures after which a write may have happened, and those that
+// waiting does not mend.
 func unsure(err error) error {
 	for _, open := range []error{ros.ErrUnknownOutcome, ros.ErrUnreachable, ros.ErrTimeout, ros.ErrClosed} {
 		if errors.Is(err, open) {
 			return fmt.Errorf("%w: %w", apply.ErrUnknown, err)
 		}
+	}
+	if errors.Is(err, ros.ErrPermission) {
+		return fmt.Errorf("%w: %w", apply.ErrNoRight, err)
 	}
 	return err
 }
