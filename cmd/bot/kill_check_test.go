@@ -356,12 +356,15 @@ func (m *remains) notices() {
 		if r.State == change.Proven {
 			want["proven:"+r.ID] = 1
 		}
-		if v, err := m.ledger.Reveal(m.ctx(), "reveal-"+r.ID); err == nil {
+		if m.told(r) {
+			want["account:"+r.ID] = 1
+		}
+		for _, v := range m.reveals(r) {
 			want["credentials:"+v.ID] = 1
 			for i := range v.Openings {
 				want[fmt.Sprintf("opened:%s:%d", v.ID, i+1)] = 1
 			}
-			if v.Counted() == 0 {
+			if v.Counted() == 0 && !v.Closed.IsZero() {
 				want["unopened:"+v.ID] = 1
 			}
 		}
@@ -378,6 +381,30 @@ func (m *remains) notices() {
 			m.t.Errorf("%s stands in Slack %d times, want %d", key, m.marks[key], want[key])
 		}
 	}
+}
+
+// told tells whether the owner of an account hears what was done with it.
+func (m *remains) told(r change.Request) bool {
+	if r.Plan.Intent.Account == nil || r.Plan.Reveal != nil || !made(r.State) {
+		return false
+	}
+	a, err := m.ledger.Account(m.ctx(), r.Plan.Intent.Site, r.Plan.Intent.Account.Name)
+	return err == nil && a.Owner != "" && a.Owner != r.Requester
+}
+
+// reveals are all those of a request.
+func (m *remains) reveals(r change.Request) []change.Reveal {
+	var all []change.Reveal
+	ids := []string{"reveal-" + r.ID}
+	for i := range r.Plan.HandOut {
+		ids = append(ids, fmt.Sprintf("reveal-%s-%d", r.ID, i+1))
+	}
+	for _, id := range ids {
+		if v, err := m.ledger.Reveal(m.ctx(), id); err == nil {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // keysOf are the keys of several maps, each once.

@@ -238,6 +238,8 @@ func (f *fork) layToRest(all []ghost, decided change.Decision, guarded string) (
 			want = f.wanted()
 		}
 		switch {
+		case s.split() && !f.plan.Phased():
+			parted["one router, step by step"] = s
 		case s.split():
 			parted[fmt.Sprintf("%s, %s, %s", cmp.Or(string(decided), "undecided"), guarded, g.name)] = s
 		case want != nil:

@@ -417,7 +417,7 @@ func TestKill_VerbProcess(t *testing.T) {
 	}
 	h := newChase(t, 10)
 	h.deep = 40
-	all := slices.DeleteFunc(stories(), func(c story) bool { return c.flagged || len(c.before) > 0 })
+	all := slices.DeleteFunc(stories(), func(c story) bool { return !c.repeats })
 	h.next = func(n int) *people {
 		c := all[n%len(all)]
 		if n/len(all)%2 == 1 && c.again != "" {
@@ -425,7 +425,7 @@ func TestKill_VerbProcess(t *testing.T) {
 		}
 		return newStoryPeople(h.demo, c, 3*time.Second)
 	}
-	f := &fork{t: t, c: story{name: "one change after the other", about: tunnelName, routers: []string{"gw-hq", "gw-fengshan"}}, before: map[string]holdings{}}
+	f := &fork{t: t, c: story{name: "one change after the other", about: tunnelName, tunnel: tunnelName, routers: []string{"gw-hq", "gw-fengshan"}}, before: map[string]holdings{}}
 	for _, o := range h.routers {
 		f.before[o.Router] = held(o.router)
 	}
@@ -433,7 +433,7 @@ func TestKill_VerbProcess(t *testing.T) {
 	struck := h.run(kills)
 	f.notes = h.notes
 	m := exhume(t, h.demo)
-	f.want = expectation(t, h.demo, m.ledger)
+	f.want = expectation(t, h.demo, m.ledger, tunnelName)
 	end := f.judge(h.demo, m, h.log.String(), func(format string, args ...any) { t.Errorf(format, args...) })
 	t.Logf("%d kills %v, %d changes, the last one %s, %.1f s", kills, struck, len(h.all), end, time.Since(began).Seconds())
 }

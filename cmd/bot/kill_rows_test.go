@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"vpnbot/change"
 	"vpnbot/ros/rossim"
@@ -37,15 +38,18 @@ func held(r *rossim.Router) holdings {
 			}
 			stable := menu.Stable(row)
 			for name := range stable {
-				if a, known := menu.Attr(name); known && a.ReadOnly {
+				if a, known := menu.Attr(name); known && a.ReadOnly && name != "default" {
 					delete(stable, name)
 				}
 			}
 			for _, name := range menu.Secrets() {
 				stable[name] = row[name]
 			}
-			for _, name := range []string{"last-logged-in", "used", "available", "flagged"} { // the last makes some changes fail
-				delete(stable, name)
+			for name := range stable {
+				// Flagged makes some changes fail.
+				if strings.HasPrefix(name, "last-") || slices.Contains([]string{"used", "available", "flagged"}, name) {
+					delete(stable, name)
+				}
 			}
 			all[path] = append(all[path], stable)
 		}
@@ -61,11 +65,14 @@ const planned = "planned by"
 func (h holdings) after(r change.Request, router string) holdings {
 	all := maps.Clone(h)
 	for _, s := range r.Plan.Steps {
-		if s.Router != router {
+		if s.Router != router || unsettled(s.Menu) {
 			continue
 		}
 		rows := slices.Clone(all[s.Menu])
 		i := slices.IndexFunc(rows, s.Finds)
+		if i < 0 && s.Action != schema.Add {
+			panic(fmt.Sprintf("%s: no row for step %+v among %v", router, s, rows))
+		}
 		switch s.Action {
 		case schema.Add:
 			row := s.After.Clone()
@@ -80,6 +87,9 @@ func (h holdings) after(r change.Request, router string) holdings {
 		default:
 			row := rows[i].Clone()
 			maps.Copy(row, s.After)
+			for name := range s.Secrets {
+				delete(row, name) // nobody but the router and the bot knows it
+			}
 			for name := range s.Before {
 				if _, kept := s.After[name]; !kept {
 					delete(row, name)
@@ -109,7 +119,7 @@ func (h holdings) differs(got holdings) []string {
 		for i, row := range want {
 			if row[planned] == "" {
 				if !maps.Equal(row, have[i]) {
-					list = append(list, fmt.Sprintf("%s: row %d is not as it was", path, i))
+					list = append(list, fmt.Sprintf("%s: row %d is not as it was: %v", path, i, parting(row, have[i])))
 				}
 				continue
 			}
@@ -125,6 +135,19 @@ func (h holdings) differs(got holdings) []string {
 		}
 	}
 	return list
+}
+
+// parting names the attributes in which two rows differ.
+func parting(a, b schema.Row) []string {
+	var names []string
+	for _, row := range []schema.Row{a, b} {
+		for name := range row {
+			if a[name] != b[name] && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func namesOf(rows []schema.Row) []string {
@@ -171,7 +194,7 @@ func (h holdings) working() holdings {
 func (h holdings) only(plan change.Plan, router string) holdings {
 	some := holdings{}
 	for _, s := range plan.Steps {
-		if s.Router == router {
+		if s.Router == router && !unsettled(s.Menu) {
 			some[s.Menu] = h[s.Menu]
 		}
 	}

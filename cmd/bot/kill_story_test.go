@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -21,52 +22,137 @@ type story struct {
 	name  string // of the verb, as tables print it
 	line  string // what olive types
 	again string // and what the next time, where the same would change nothing
-	about string // what previews and cards speak of: a tunnel, an account
+	about string // what previews and cards speak of: a tunnel, an account, a site
 	form  string // what the form of the approver says
 	ends  []string
 	// routers are those whose rows may change, at most two.
 	routers []string
+	// tunnel is the one that the story is about; without one it is hq-fengshan that
+	// must not notice.
+	tunnel string
 	// before are changes that are played to their end first, with no death in them.
 	before []story
 	// flagged lets fengshan's router refuse its cut-over, so that everything has to
 	// be put back. Deaths are counted from there on.
 	flagged bool
+	// repeats: it can be played again and again, with again every second time.
+	repeats bool
+	// moot tells that what is asked for has come to be by itself; nil: it never does.
+	moot func(d *demo) bool
 	// holds says what is not as it must be when the change was made, or was not,
 	// besides rows, the tunnel and definitions; "" when all is well.
 	holds func(d *demo, made bool) string
 }
 
-// tunnelName is the tunnel that the stories of tunnels are about. It must be up
+// tunnelName is the tunnel that most stories of tunnels are about. It must be up
 // whenever it is defined, whatever a story is about.
 const tunnelName = "hq-fengshan"
 
 // tunnelStory is one that changes hq-fengshan.
 func tunnelStory(name, line string) story {
 	return story{
-		name: name, line: line, about: tunnelName, form: "總公司↔鳳山",
+		name: name, line: line, about: tunnelName, form: "總公司↔鳳山", tunnel: tunnelName, repeats: true,
 		ends: []string{"已確認生效", "已還原", "需人工處理"}, routers: []string{"gw-hq", "gw-fengshan"},
 	}
 }
 
-// stories has an entry for each changing verb but adduser, whose owner's part in
-// it TestKill_Point plays.
+// rowStory is one that changes rows of one router, without phases.
+func rowStory(name, line, about, router string) story {
+	return story{
+		name: name, line: line, about: about, form: about, tunnel: tunnelName, routers: []string{router},
+		ends: []string{"已套用", "已套用未驗證", "已驗證", "已還原", "需人工處理"},
+	}
+}
+
+// stories has an entry for each changing verb. The owner's part in adduser is played
+// by TestKill_Point.
 func stories() []story {
+	return slices.Concat(tunnelStories(), accountStories(), dialInStories())
+}
+
+func tunnelStories() []story {
 	refused := tunnelStory("redo, refused", "/vpn redo fengshan")
-	refused.flagged = true
+	refused.flagged, refused.repeats = true, false
 	set := tunnelStory("tunnel set", "/vpn tunnel set hq-fengshan exchange=ike2")
 	set.again = "/vpn tunnel set hq-fengshan exchange=main"
+	add := tunnelStory("tunnel add", "/vpn tunnel add 鳳山 台中")
+	add.about, add.tunnel, add.form, add.routers, add.repeats = "fengshan-taichung", "fengshan-taichung", "鳳山↔台中", []string{"gw-fengshan", "gw-taichung"}, false
 	return []story{
 		tunnelStory("redo", "/vpn redo fengshan"),
 		tunnelStory("rotate psk", "/vpn rotate psk fengshan"),
 		tunnelStory("rekey", "/vpn rekey fengshan"),
-		refused, set,
+		refused, set, add, tunnelRemove(),
 	}
+}
+
+// tunnelRemove leaves nothing: it cannot be played again.
+func tunnelRemove() story {
+	remove := tunnelStory("tunnel remove", "/vpn tunnel remove fengshan")
+	remove.repeats = false
+	return remove
+}
+
+func accountStories() []story {
+	// Nobody of the account may be connected when it ended, and nobody else's session
+	// may have.
+	alone := func(account string, others ...string) func(d *demo, made bool) string {
+		return func(d *demo, made bool) string {
+			var on []string
+			rebooted := false
+			for _, o := range d.routers {
+				for _, row := range o.router.Rows("/ppp/active") {
+					on = append(on, row["name"])
+				}
+				boots := 0
+				for _, row := range o.router.Rows("/log") {
+					boots += btoi(row["message"] == "router rebooted")
+				}
+				rebooted = rebooted || boots > 1
+			}
+			if made && slices.Contains(on, account) {
+				return account + " is still connected"
+			}
+			for _, other := range others {
+				if !slices.Contains(on, other) && !rebooted {
+					return other + " is not connected any more"
+				}
+			}
+			return ""
+		}
+	}
+	deluser := rowStory("deluser", "/vpn deluser chen-yh --site hq", "chen-yh", "gw-hq")
+	deluser.holds = alone("chen-yh", "lin-ct", "kuo-mf")
+	disable := rowStory("disable", "/vpn disable lin-ct --site hq", "lin-ct", "gw-hq")
+	disable.holds, disable.again, disable.repeats = alone("lin-ct", "chen-yh", "kuo-mf"), "/vpn enable lin-ct --site hq", true
+	kick := rowStory("kick", "/vpn kick kuo-mf --site fengshan", "kuo-mf", "gw-fengshan")
+	kick.holds = alone("kuo-mf", "lin-ct", "chen-yh")
+	kick.moot = func(d *demo) bool { return alone("kuo-mf")(d, true) == "" }
+	passwd := rowStory("passwd", "/vpn passwd huang-sl --site hq --for @mei", "huang-sl", "gw-hq")
+	passwd.repeats = true
+	add := rowStory("adduser", "/vpn adduser mei-09 --for @mei --site hq", "mei-09", "gw-hq")
+	extend := rowStory("extend", "/vpn extend mei-09 90d", "mei-09", "gw-hq")
+	extend.before = []story{add}
+	return []story{
+		add, extend, deluser, disable, kick, passwd,
+		rowStory("enable", "/vpn enable tsai-old --site hq", "tsai-old", "gw-hq"),
+	}
+}
+
+func dialInStories() []story {
+	setup := rowStory("dialin setup", "/vpn dialin setup taichung server=vpn.taichung.example ranges=192.168.199.10-192.168.199.60"+
+		" local=192.168.199.1 dns=192.168.99.1", "taichung", "gw-taichung")
+	set := rowStory("dialin set", "/vpn dialin set taichung dns=192.168.99.1,1.1.1.1", "taichung", "gw-taichung")
+	set.before = []story{setup}
+	rotate := rowStory("rotate l2tp", "/vpn rotate l2tp fengshan --handover @olive", "fengshan", "gw-fengshan")
+	rotate.repeats = true
+	verbose := rowStory("logs --verbose", "/vpn logs hq --verbose 60m", "hq", "gw-hq")
+	return []story{setup, set, rotate, verbose}
 }
 
 // newStoryPeople are olive and ann at work on a story.
 func newStoryPeople(d *demo, c story, patience time.Duration) *people {
 	p := newPeople(d, c.about, patience)
-	p.line, p.form, p.ends, p.past = c.line, c.form, c.ends, map[string]bool{}
+	p.line, p.form, p.ends, p.past, p.moot = c.line, c.form, c.ends, map[string]bool{}, c.moot
 	for _, user := range []string{"U0OLIVE", "U0ANN"} {
 		for _, m := range d.slack.Messages(user, "C0VPNOPS") {
 			p.past[m.TS] = true
@@ -81,11 +167,11 @@ func newTunnelPeople(d *demo, line string, patience time.Duration) *people {
 	return newStoryPeople(d, tunnelStory("", line), patience)
 }
 
-// expectation is what hq-fengshan should be, as the ledger and the configuration
-// say; nil when there should be none.
-func expectation(t *testing.T, d *demo, ledger *store.Store) *vpn.Expected {
+// expectation is what a tunnel should be, as the ledger and the configuration say;
+// nil when there should be none.
+func expectation(t *testing.T, d *demo, ledger *store.Store, tunnel string) *vpn.Expected {
 	t.Helper()
-	def, err := ledger.Definition(t.Context(), vpn.KindTunnel, tunnelName)
+	def, err := ledger.Definition(t.Context(), vpn.KindTunnel, tunnel)
 	if err != nil {
 		return nil
 	}
@@ -110,7 +196,7 @@ func expected(t *testing.T, d *demo, def change.Definition) *vpn.Expected {
 func (f *fork) wanted() *vpn.Expected {
 	f.t.Helper()
 	switch {
-	case f.plan.Definition.Name != tunnelName:
+	case f.plan.Definition.Name != f.c.tunnel:
 		return f.want
 	case f.plan.Retires:
 		return nil

@@ -44,14 +44,15 @@ func newReaper(at int) *reaper {
 	return &reaper{at: at, turn: make(chan struct{}, 1), dead: make(chan struct{}), free: make(chan struct{})}
 }
 
-func (r *reaper) around(written bool) {
+func (r *reaper) around(written bool) error {
 	if written {
 		r.point("after a transaction")
 		<-r.turn
-		return
+		return nil
 	}
 	r.turn <- struct{}{}
 	r.point("before a transaction")
+	return nil
 }
 
 func (r *reaper) write(_ int, when rossim.When, menu string, action schema.Action) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -41,6 +42,9 @@ type fork struct {
 	before map[string]holdings // by router
 	keys   hunt
 	notes  [][]byte
+	// meddled tells that somebody else was in the rows of the change meanwhile.
+	meddled bool
+	noise   string // in errors that the log may tell of
 }
 
 // passing is what came of one death.
@@ -58,18 +62,27 @@ type passing struct {
 // newFork makes the world before the change: the tunnel is up, if there is one.
 func newFork(t *testing.T, catalog *text.Catalog, c story, at int) *fork {
 	t.Helper()
+	r := newReaper(at)
+	f := newForkOn(t, catalog, c, at, r.around)
+	f.r = r
+	return f
+}
+
+// newForkOn is newFork with something else around the ledger's transactions.
+func newForkOn(t *testing.T, catalog *text.Catalog, c story, at int, around func(bool) error) *fork {
+	t.Helper()
 	w := newWorld(t)
 	w.catalog = catalog
 	w.quieten("taichung")
-	f := &fork{t: t, c: c, w: w, before: map[string]holdings{}, r: newReaper(at)}
-	w.start(f.r.around)
+	f := &fork{t: t, c: c, w: w, before: map[string]holdings{}, r: newReaper(0)}
+	w.start(around)
 	time.Sleep(20 * time.Second)
 	for _, c := range c.before {
 		f.prelude(c)
 	}
 	f.p = newStoryPeople(w.demo, c, patience)
 	f.p.trusting = at/2%2 == 0
-	if def, err := w.sys.store.Definition(t.Context(), vpn.KindTunnel, tunnelName); err == nil {
+	if def, err := w.sys.store.Definition(t.Context(), vpn.KindTunnel, c.tunnel); err == nil {
 		f.want, f.def = expected(t, w.demo, def), string(def.Body)
 	}
 	for _, o := range w.routers {
@@ -241,7 +254,7 @@ func (f *fork) after(w *world, p *people, where string, next int) change.State {
 		return f.after(next, f.p, where+", and "+second, 0)
 	}
 	for end := time.Now().Add(absence); time.Now().Before(end); { // an outage ends, a router has rebooted
-		if want := expectation(f.t, w.demo, w.sys.store); want == nil || up(w.internet, *want) {
+		if f.well(w.demo, w.sys.store) {
 			break
 		}
 		time.Sleep(time.Second)
@@ -261,10 +274,11 @@ func (l *tally) add(got passing) {
 	if got.where == "" {
 		return
 	}
-	l.toll.add(l.c.name, "back at once", string(got.once))
-	l.toll.add(l.c.name, "back after the guards", string(got.late))
+	ended := func(s change.State) string { return cmp.Or(string(s), "nothing left to do") }
+	l.toll.add(l.c.name, "back at once", ended(got.once))
+	l.toll.add(l.c.name, "back after the guards", ended(got.late))
 	if got.luck != "" {
-		l.toll.add(l.c.name, "back, and "+got.luck, string(got.unwell))
+		l.toll.add(l.c.name, "back, and "+got.luck, ended(got.unwell))
 	}
 	for _, h := range got.haunted {
 		l.toll.add(l.c.name, "never back, "+h.luck, h.stood)

@@ -110,7 +110,7 @@ func newPanel(t *testing.T, catalog *text.Catalog, c press) *panel {
 		p.before[o.Router] = held(o.router)
 		o.router.SetFaults(rossim.Faults{Latency: 10 * time.Millisecond})
 	}
-	p.want = expectation(t, w.demo, p.bot().store)
+	p.want = expectation(t, w.demo, p.bot().store, tunnelName)
 	p.plant(w.internet)
 	if !up(w.internet, *p.want) {
 		t.Fatal("before the change the tunnel is not up")

@@ -163,7 +163,7 @@ func (w *world) end() {
 
 // start starts the bot on what the state directory holds and waits until it is
 // connected. around is called at every transaction of the ledger; nil for none.
-func (w *world) start(around func(written bool)) {
+func (w *world) start(around func(written bool) error) {
 	w.t.Helper()
 	w.boot(around)
 	w.until(w.t, "a connection", func() bool { return w.slack.Connections() > 0 })
@@ -171,7 +171,7 @@ func (w *world) start(around func(written bool)) {
 
 // boot starts the bot without waiting. With an empty ledger it imports the
 // definitions first.
-func (w *world) boot(around func(written bool)) {
+func (w *world) boot(around func(written bool) error) {
 	w.t.Helper()
 	cfg, err := config.Load(w.configFile())
 	if err != nil {
