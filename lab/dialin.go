@@ -251,9 +251,9 @@ func (d dialIn) matcher(row schema.Row, name string) (string, bool) {
 		return word, word != "" && !negated
 	case "in-interface", "out-interface":
 		link, known := d.links[value]
-		return name[:len(name)-len("-interface")] + "ifname " + not + link, known
+		return name[:1] + "ifname " + not + link, known
 	case "in-interface-list", "out-interface-list":
-		return name[:len(name)-len("-interface-list")] + "ifname " + not + "{ " + strings.Join(d.members(value), ", ") + " }", true
+		return name[:1] + "ifname " + not + "{ " + strings.Join(d.members(value), ", ") + " }", true
 	}
 	return "", false
 }

@@ -18,13 +18,13 @@ for ns in srv cli host; do
 	ip netns add $ns
 	ip -n $ns link set lo up
 done
-ip link add wan netns srv type veth peer name up netns cli
-ip link add lan netns srv type veth peer name up netns host
+ip link add wan netns srv type veth peer name port netns cli
+ip link add lan netns srv type veth peer name port netns host
 while read -r link address; do ip -n srv addr add "$address" dev "$link"; done <"$dir/addresses"
 for link in wan lan; do ip -n srv link set $link up; done
-ip -n cli addr add "$CLIENT/24" dev up
-ip -n host addr add "$HOST/24" dev up
-for ns in cli host; do ip -n $ns link set up up; done
+ip -n cli addr add "$CLIENT/24" dev port
+ip -n host addr add "$HOST/24" dev port
+for ns in cli host; do ip -n $ns link set port up; done
 ip -n host route add default via "$GATEWAY"
 ip netns exec srv sysctl -qw net.ipv4.ip_forward=1
 
@@ -84,7 +84,7 @@ for who in srv cli; do
 done
 for who in srv cli; do
 	for _ in $(seq 600); do [ -S /run/$who/vici ] && break; sleep 0.1; done
-	STRONGSWAN_CONF=/run/$who/strongswan.conf timeout 60 swanctl --load-all --file /run/$who/swanctl.conf --uri unix:///run/$who/vici | grep -E 'loaded conn|fail'
+	STRONGSWAN_CONF=/run/$who/strongswan.conf timeout 60 swanctl --load-all --file /run/$who/swanctl.conf --uri unix:///run/$who/vici 2>/dev/null | grep -E 'loaded conn|fail'
 done
 call() { STRONGSWAN_CONF=/run/cli/strongswan.conf timeout 30 swanctl --initiate --child l2tp --uri unix:///run/cli/vici >/run/cli/call 2>&1; }
 say daemons
@@ -96,7 +96,7 @@ ip netns exec srv nft flush ruleset
 
 ip netns exec srv nft -f "$dir/rules.nft" || say "no rules"
 if call; then echo "IPSEC-UP"; else cat /run/cli/call; tail -n 20 /run/srv/log; fi
-ip -n cli xfrm state | grep -E 'mode|enc|auth' | sort -u
+ip -n cli xfrm state | awk '/mode|enc|auth/ { print ($1 == "proto") ? "esp, mode " $NF : $1 " " $2 }' | sort -u
 
 for who in srv cli; do
 	ip netns exec $who xl2tpd -D -c /run/$who/xl2tpd.conf -p /run/$who/pid -C /run/$who/control >/run/$who/xl2tpd.log 2>&1 &
