@@ -132,8 +132,10 @@ func accountStories() []story {
 	add := rowStory("adduser", "/vpn adduser mei-09 --for @mei --site hq", "mei-09", "gw-hq")
 	extend := rowStory("extend", "/vpn extend mei-09 90d", "mei-09", "gw-hq")
 	extend.before = []story{add}
+	rollback := rowStory("rollback", "/vpn rollback 1", "lin-ct", "gw-hq")
+	rollback.before = []story{disable}
 	return []story{
-		add, extend, deluser, disable, kick, passwd,
+		add, extend, rollback, deluser, disable, kick, passwd,
 		rowStory("enable", "/vpn enable tsai-old --site hq", "tsai-old", "gw-hq"),
 	}
 }
