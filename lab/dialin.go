@@ -223,7 +223,7 @@ func (d dialIn) rule(menu string, row schema.Row) (string, error) {
 		}
 		matchers = append(matchers, word)
 	}
-	return strings.TrimSpace(strings.Join(matchers, " ") + " " + action), nil
+	return strings.TrimSpace(strings.Join(matchers, " ") + " counter " + action), nil
 }
 
 func (d dialIn) matcher(row schema.Row, name string) (string, bool) {

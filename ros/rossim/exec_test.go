@@ -125,6 +125,7 @@ func TestExecute_Beside(t *testing.T) {
 				c.send(append(words, ".tag=s")...)
 				c.send("/ip/pool/print", "=count-only=", ".tag=q")
 				same(t, "beside it", c.next(), "!done =ret=0 .tag=q")
+				synctest.Wait() // the script has come to its delay
 				c.send("/cancel", "=tag=s", ".tag=c")
 				same(t, "ended", []string{c.next(), c.next(), c.next()}, []string{
 					"!trap =category=2 =message=interrupted .tag=s", "!done .tag=c", "!done .tag=s",

@@ -118,6 +118,11 @@ if dial; then
 	ip netns exec cli ping -c 3 -i 0.2 -W 2 "$HOST" | grep -E 'received' && ip netns exec cli ping -c 1 -W 2 "$HOST" >/dev/null && echo "LAN-REACHED"
 	ip netns exec cli ping -c 1 -s 1300 -M do -W 2 "$HOST" >/dev/null && echo "LARGE-REACHED"
 else
+	ip netns exec srv nft list ruleset
+	for ns in cli srv; do
+		ip -n $ns xfrm policy | grep -E 'src|dir'
+		ip -n $ns -s xfrm state | grep -E '^src|bytes'
+	done
 	tail -n 20 /run/srv/xl2tpd.log /run/srv/ppplog /run/cli/xl2tpd.log /run/cli/ppplog
 fi
 echo 'd v' >/run/cli/control
