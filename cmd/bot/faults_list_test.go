@@ -34,6 +34,7 @@ type mishap struct {
 	// bring the ends together.
 	person, meddles, apart bool
 	noise                  string // the log may tell of it
+	late                   bool   // what the router is told it does later
 }
 
 // silence is how long a router does not answer, and dark how long a line is cut.
@@ -67,7 +68,7 @@ func strikes() []mishap {
 		}
 	}
 	for _, at := range []rossim.When{rossim.Before, rossim.After} {
-		all = append(all, mishap{name: "hang " + string(at), strike: &rossim.Strike{Kind: rossim.FaultHang, At: at}, lasts: silence})
+		all = append(all, mishap{name: "hang " + string(at), strike: &rossim.Strike{Kind: rossim.FaultHang, At: at}, lasts: silence, late: at == rossim.Before})
 	}
 	return append(all,
 		mishap{name: "drip", strike: &rossim.Strike{Kind: rossim.FaultDrip, By: 100 * time.Millisecond}},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,9 +23,9 @@ import (
 
 // overdue is how long a change may take once everything works again that a mishap
 // broke: reading a router that was away is tried again after half a minute at most,
-// guards look every two minutes, and a router that was flagged or has forgotten its
-// phase 1 takes some more.
-const overdue = 10 * time.Minute
+// guards look every two minutes, and what a router goes on refusing is left to a
+// person after ten.
+const overdue = 12 * time.Minute
 
 // mess is one change that is played while something goes wrong at one of its
 // writes.
@@ -127,7 +128,7 @@ func muddle(t *testing.T, catalog *text.Catalog, c story, x mishap, nth int, on 
 		m := &mess{mishap: x, nth: nth, on: on, seen: map[string]int{}, api: map[string]int{}}
 		m.fork = newForkOn(t, catalog, c, 0, m.around)
 		m.p.trusting, m.meddled = true, x.meddles
-		m.fork.noise = x.noise
+		m.fork.noise, m.fork.late = x.noise, x.late
 		m.lay()
 		got = m.play()
 	})
@@ -196,13 +197,13 @@ func (m *mess) settle() {
 // person has it finished.
 func (m *mess) attended(got muddled, where string) muddled {
 	m.t.Helper()
-	if !m.person {
+	if !m.person || m.t.Failed() {
 		m.t.Errorf("%s: a person is asked for: %v", where, m.why())
 	}
 	time.Sleep(absence)
 	m.grave()
 	decided := m.decided()
-	if s := m.stand(m.w.internet); s.split() && !m.apart && m.plan.Phased() {
+	if s := m.stand(m.w.internet); m.plan.Phased() && !m.apart && (!s.well || s.split() && !m.meddles) {
 		m.t.Errorf("%s: a person is asked for, %v", where, s)
 	}
 	got.end = change.NeedsAttention
@@ -231,7 +232,8 @@ func (m *mess) resumed(where string, decided change.Decision) {
 	}
 }
 
-// released has a person unlock what cannot be taken back, and ask for it again.
+// released has a person unlock what cannot be taken back, and ask for it again where
+// it does not go by itself.
 func (m *mess) released(where string) {
 	m.t.Helper()
 	line := fmt.Sprintf("/vpn resolve %d release 查過了", m.past+1)
@@ -239,7 +241,16 @@ func (m *mess) released(where string) {
 		m.t.Error(err)
 	}
 	time.Sleep(10 * time.Second)
-	m.act(where, m.c)
+	if m.c.fleeting > 0 {
+		time.Sleep(m.c.fleeting)
+		if end := m.verdict(m.w, where); end != "" {
+			m.t.Errorf("%s: unlocked, and it is %q", where, end)
+		}
+		return
+	}
+	c := m.c
+	c.line = cmp.Or(c.finish, c.line)
+	m.act(where, c)
 	m.meddled = true // the second plan is not about what the first has written
 	if end := m.verdict(m.w, where); !made(end) {
 		m.t.Errorf("%s: asked for once more, and it is %q", where, end)
@@ -290,11 +301,14 @@ func TestFaults(t *testing.T) {
 	slowest := map[string]time.Duration{}
 	t.Run("of", func(t *testing.T) {
 		for i, c := range stories() {
-			if c.flagged {
-				continue
+			if c.flagged || raceDetector && !slices.Contains([]string{"redo", "tunnel remove", "deluser", "dialin setup"}, c.name) {
+				continue // the race detector makes everything slow, and there is nothing to race for in the others
 			}
 			calm := muddle(t, catalog, c, mishap{name: "nothing"}, 0, c.routers...)
 			for k, x := range mishaps() {
+				if c.fleeting > 0 && x.lasts >= c.fleeting {
+					continue
+				}
 				for _, on := range sets(c.routers) {
 					for nth := 1; nth <= calm.writes(x, on[0]); nth++ {
 						if x.single && len(on) > 1 || killFull() && !due(c, k, nth, on) || !killFull() && !drawn(i, k, nth, on) {

@@ -190,6 +190,23 @@ func (h holdings) working() holdings {
 	}
 }
 
+// once leaves out what a write leaves that a router carries out when it was written
+// again long ago: a row that stands there already, and a guard that is switched off.
+func (h holdings) once() holdings {
+	all := holdings{}
+	for path, rows := range h {
+		for _, row := range rows {
+			again := slices.ContainsFunc(all[path], func(other schema.Row) bool {
+				return len(slices.DeleteFunc(parting(row, other), func(name string) bool { return name == "disabled" || name == "comment" })) == 0
+			})
+			if guard := strings.HasPrefix(row["name"], "vpnbot-guard-"); !again && (!guard || row["disabled"] != "true") {
+				all[path] = append(all[path], row)
+			}
+		}
+	}
+	return all
+}
+
 // only are the rows of the menus that a plan writes on a router.
 func (h holdings) only(plan change.Plan, router string) holdings {
 	some := holdings{}

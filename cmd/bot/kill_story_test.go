@@ -37,6 +37,11 @@ type story struct {
 	flagged bool
 	// repeats: it can be played again and again, with again every second time.
 	repeats bool
+	// finish is what olive types when a person has unlocked what stopped half way; the
+	// same line when empty.
+	finish string
+	// fleeting is after how long its rows go by themselves; zero: they stay.
+	fleeting time.Duration
 	// moot tells that what is asked for has come to be by itself; nil: it never does.
 	moot func(d *demo) bool
 	// holds says what is not as it must be when the change was made, or was not,
@@ -95,6 +100,7 @@ func tunnelRemove() story {
 func accountStories() []story {
 	// Nobody of the account may be connected when it ended, and nobody else's session
 	// may have.
+	bubble := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when virtual time begins
 	alone := func(account string, others ...string) func(d *demo, made bool) string {
 		return func(d *demo, made bool) string {
 			var on []string
@@ -103,11 +109,10 @@ func accountStories() []story {
 				for _, row := range o.router.Rows("/ppp/active") {
 					on = append(on, row["name"])
 				}
-				boots := 0
-				for _, row := range o.router.Rows("/log") {
-					boots += btoi(row["message"] == "router rebooted")
+				for _, row := range o.router.Rows("/system/resource") {
+					up, err := schema.ParseDuration(row["uptime"])
+					rebooted = rebooted || err == nil && up < time.Since(bubble)-10*time.Second
 				}
-				rebooted = rebooted || boots > 1
 			}
 			if made && slices.Contains(on, account) {
 				return account + " is still connected"
@@ -121,6 +126,7 @@ func accountStories() []story {
 		}
 	}
 	deluser := rowStory("deluser", "/vpn deluser chen-yh --site hq", "chen-yh", "gw-hq")
+	deluser.finish = "/vpn kick chen-yh --site hq"
 	deluser.holds = alone("chen-yh", "lin-ct", "kuo-mf")
 	disable := rowStory("disable", "/vpn disable lin-ct --site hq", "lin-ct", "gw-hq")
 	disable.holds, disable.again, disable.repeats = alone("lin-ct", "chen-yh", "kuo-mf"), "/vpn enable lin-ct --site hq", true
@@ -148,6 +154,7 @@ func dialInStories() []story {
 	rotate := rowStory("rotate l2tp", "/vpn rotate l2tp fengshan --handover @olive", "fengshan", "gw-fengshan")
 	rotate.repeats = true
 	verbose := rowStory("logs --verbose", "/vpn logs hq --verbose 60m", "hq", "gw-hq")
+	verbose.fleeting = time.Hour
 	return []story{setup, set, rotate, verbose}
 }
 

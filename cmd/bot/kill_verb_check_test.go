@@ -85,7 +85,11 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 			f.leftovers(o.router, end, problem)
 			continue
 		}
-		for _, d := range rows[o.Router].differs(held(o.router)) {
+		now := held(o.router)
+		if f.late {
+			now = now.once()
+		}
+		for _, d := range rows[o.Router].differs(now) {
 			problem("ended %s, %s: %s", end, o.Router, d)
 		}
 		if jobs := o.router.Rows("/system/script/job"); len(jobs) > 0 {

@@ -44,6 +44,7 @@ type fork struct {
 	notes  [][]byte
 	// meddled tells that somebody else was in the rows of the change meanwhile.
 	meddled bool
+	late    bool   // a router may have carried out a write long after it was given up
 	noise   string // in errors that the log may tell of
 }
 
