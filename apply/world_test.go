@@ -54,6 +54,11 @@ type world struct {
 	tunnel vpn.Tunnel
 	stop   func()
 	inBand bool // the bot reaches gw-fengshan through the tunnel
+	// What differs from two routers at their own public addresses: where they stand,
+	// names that resolve, and further routers.
+	places  map[string]rossim.Place
+	resolve map[string]netip.Addr
+	also    func()
 }
 
 // cutOff tells whether the bot cannot reach a router now.
@@ -109,7 +114,7 @@ func (w *world) build(sw rossim.Switches, estate func(vpn.ExpectedEnd) (string, 
 	w.Helper()
 	w.pipes, w.before = map[string]*pipes{}, map[string]map[string][]schema.Row{}
 	var err error
-	if w.in, err = rossim.NewInternet(rossim.InternetOptions{Negotiator: ike.Model{}, Switches: sw}); err != nil {
+	if w.in, err = rossim.NewInternet(rossim.InternetOptions{Negotiator: ike.Model{}, Switches: sw, Names: w.resolve}); err != nil {
 		w.Fatal(err)
 	}
 	var routers []ros.Router
@@ -120,6 +125,9 @@ func (w *world) build(sw rossim.Switches, estate func(vpn.ExpectedEnd) (string, 
 		routers = append(routers, ros.Router{Name: x.Router, Address: "127.0.0.1:8728", Plain: true, Read: login, Write: login})
 	}
 	routers[1].Address = "127.0.0.2:8728"
+	if w.also != nil {
+		w.also()
+	}
 	w.fleet, err = ros.New(ros.Options{Routers: routers, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		return w.pipes[map[string]string{"127.0.0.1:8728": "gw-hq", "127.0.0.2:8728": "gw-fengshan"}[address]].dial(ctx, network, address)
 	}})
@@ -150,7 +158,7 @@ func (w *world) router(name, version string, rows map[string][]schema.Row) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	if err := w.in.Attach(r, rossim.Place{}); err != nil {
+	if err := w.in.Attach(r, w.places[name]); err != nil {
 		w.Fatal(err)
 	}
 	rows["/user/group"] = []schema.Row{{"name": "bot", "policy": "read,write,api,test"}}

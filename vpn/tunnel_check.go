@@ -135,6 +135,9 @@ func (t Tunnel) checkPrefixes(ps *problems, e Estate) {
 func (t Tunnel) checkRoles(ps *problems, wans [2]WAN) {
 	for i, end := range t.Ends {
 		at := []string{"ends", strconv.Itoa(i), "role"}
+		if wans[i].NAT == OneToOneNAT && end.Role == Respond {
+			ps.say(change.T("problem.nat_responds", "site", end.Site), "this WAN is behind 1:1 NAT, and a responder behind NAT is not relied on: expected role initiate or both", at...)
+		}
 		if wans[i].Callable() || end.Role == Initiate {
 			continue
 		}
