@@ -60,7 +60,11 @@ type Options struct {
 	// Logins are the names under which the bot writes, by router: what others did
 	// meanwhile is told at the end. It may be nil; then nothing is told.
 	Logins map[string]string
-	Log    *slog.Logger
+	// Logs reads what a router wrote down while a request was carried out, between two
+	// moments of the bot's clock, with every word hidden that could be a password. It
+	// may be nil; then nothing is kept.
+	Logs func(ctx context.Context, r change.Request, router string, from, to time.Time) change.RouterLog
+	Log  *slog.Logger
 }
 
 func (o Options) validate() error {
@@ -135,7 +139,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 // work carries one request as far as it goes. A panic is logged and leaves the
 // request to the next sweep, which looks at the router first.
 func (e *Engine) work(ctx context.Context, id string) {
-	again := false
+	again, kept := false, false
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold anything; its type is enough to find the place.
@@ -148,7 +152,7 @@ func (e *Engine) work(ctx context.Context, id string) {
 		e.mu.Lock()
 		delete(e.working, id)
 		e.mu.Unlock()
-		if again {
+		if again || kept {
 			select {
 			case e.again <- struct{}{}:
 			default: // a sweep is due already
@@ -159,6 +163,7 @@ func (e *Engine) work(ctx context.Context, id string) {
 	if err == nil {
 		j := &job{e: e, r: r}
 		err = j.run(ctx)
+		kept = j.keepLogs(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		e.o.Log.Error("applying", "request", id, "err", err)

@@ -28,6 +28,8 @@ type job struct {
 	// before is what others had done on the routers when the work began; nil after a
 	// restart.
 	before map[string][]string
+	// ended is when the work ended, zero while it has not.
+	ended time.Time
 	// proven tells that both ends were seen on the new rows a moment ago.
 	proven bool
 }
@@ -119,6 +121,9 @@ func (j *job) commit(ctx context.Context, m change.Move, err error) error {
 	}
 	if receipt.Request != nil {
 		j.r = *receipt.Request
+	}
+	if ends(m) {
+		j.ended = time.Now()
 	}
 	return nil
 }

@@ -184,6 +184,13 @@ func newLedger() *ledger {
 func (l *ledger) Commit(_ context.Context, m change.Move) (change.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if m.Request == nil { // what is kept after the end
+		for _, e := range m.Journal {
+			l.journal[e.Request] = append(l.journal[e.Request], e)
+		}
+		l.events, l.notices = append(l.events, m.Events...), append(l.notices, m.Notices...)
+		return change.Receipt{}, nil
+	}
 	r := *m.Request
 	if l.requests[r.ID].Version != m.Version {
 		return change.Receipt{}, change.ErrConflict

@@ -59,6 +59,8 @@ type world struct {
 	places  map[string]rossim.Place
 	resolve map[string]netip.Addr
 	also    func()
+	// reads is how the bot reads what a router wrote down; nil: not at all.
+	reads func(ctx context.Context, r change.Request, router string, from, to time.Time) change.RouterLog
 }
 
 // cutOff tells whether the bot cannot reach a router now.
@@ -306,6 +308,7 @@ func (w *world) start(l *life) {
 	e, err := apply.New(apply.Options{
 		Ledger: witness{w.ledger, l}, Routers: hands{w, l}, Tunnels: hands{w, l}, People: directory{}, Location: time.UTC,
 		Explain: func(err error) change.Text { return change.T("why", "text", err.Error()) }, Log: slog.New(slog.DiscardHandler),
+		Logs: w.reads,
 	})
 	if err != nil {
 		w.Fatal(err)

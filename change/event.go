@@ -38,6 +38,7 @@ const (
 	EventCommitted    EventKind = "request.committed" // new rows at both ends, proven
 	EventResumed      EventKind = "request.resumed"   // a person decided where to finish
 	EventAdopted      EventKind = "request.adopted"   // what it left became the definition
+	EventLogged       EventKind = "request.logged"    // the routers' logs of that time were kept
 	EventReminded     EventKind = "request.reminded"
 	EventGranted      EventKind = "reveal.granted"
 	EventRevealed     EventKind = "reveal.opened"

@@ -52,6 +52,8 @@ type Entry struct {
 	Act    ActName    `json:"act,omitempty"`
 	Router string     `json:"router,omitempty"`
 	Saw    []Sighting `json:"saw,omitempty"`
+	// Logs is what the routers wrote down meanwhile, read when the work had ended.
+	Logs []RouterLog `json:"logs,omitempty"`
 }
 
 // EntryMark is where in a step the journal stands.
@@ -64,6 +66,7 @@ const (
 	StepUnknown EntryMark = "unknown" // no answer; look before doing anything
 	StepSeen    EntryMark = "seen"    // how a tunnel stood before it was touched
 	StepDecided EntryMark = "decided" // commit or revert
+	StepLogged  EntryMark = "logged"  // the routers' logs of that time
 )
 
 // Inbound is a click, submission or command as received: parsed fields only,

@@ -7,6 +7,7 @@ type NoticeKind string
 const (
 	NoticeCard        NoticeKind = "card"        // the request's card; sent again, it is updated in place
 	NoticeOutcome     NoticeKind = "outcome"     // a request ended or needs a person
+	NoticeLogs        NoticeKind = "logs"        // what the routers wrote down meanwhile, below the request's card
 	NoticeReminder    NoticeKind = "reminder"    // an approval is still missing
 	NoticeCredentials NoticeKind = "credentials" // an account's reader may open them
 	NoticeOpened      NoticeKind = "opened"      // credentials were opened: not you?

@@ -80,7 +80,7 @@ func (c *Chat) tell(ctx context.Context, who change.SlackID, channel string, m r
 	}
 	conversation, err := c.slack.conversation(ctx, who.User)
 	if err == nil {
-		_, err = c.slack.post(ctx, conversation, "", m)
+		_, err = c.slack.post(ctx, conversation, "", "", m)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.o.Log.Error("an answer reached nobody", "err", err)
@@ -100,7 +100,7 @@ func (c *Chat) share(ctx context.Context, d delivery, who commands.Caller, reply
 		return
 	}
 	reply.Parts = append(reply.Parts, commands.Say(commands.Hint, change.T("chat.shared", "person", who.Actor.Person.ID)))
-	if _, err := c.slack.post(ctx, d.Channel, "", c.voice(who.Language).rendering(reply)); err != nil {
+	if _, err := c.slack.post(ctx, d.Channel, "", "", c.voice(who.Language).rendering(reply)); err != nil {
 		c.o.Log.Warn("sharing", "err", err)
 		c.answerError(ctx, d, who, err)
 	}

@@ -34,9 +34,13 @@ func (o *outbox) put(ctx context.Context, w change.Waiting, to string, r renderi
 		}
 		known = known && ref.Channel == to // the channel may have been configured anew
 	}
+	thread, err := o.thread(ctx, w, to)
+	if err != nil {
+		return ref, err
+	}
 	if !known && (o.doubtful(mark) || w.At.Before(o.c.began)) {
 		var err error
-		if ref, known, err = o.c.slack.find(ctx, to, mark); code(err) == "missing_scope" {
+		if ref, known, err = o.c.slack.find(ctx, to, thread, mark); code(err) == "missing_scope" {
 			o.c.o.Log.Warn("the app may not read messages, so one may stand twice", "channel", to)
 		} else if err != nil {
 			return ref, err
@@ -52,11 +56,24 @@ func (o *outbox) put(ctx context.Context, w change.Waiting, to string, r renderi
 			return ref, err
 		}
 	}
-	return o.post(ctx, to, mark, r)
+	return o.post(ctx, to, thread, mark, r)
 }
 
-func (o *outbox) post(ctx context.Context, to, mark string, r rendering) (change.MessageRef, error) {
-	ref, err := o.c.slack.post(ctx, to, mark, r)
+// thread is the message below which a notice stands: what the routers wrote down
+// stands below the card. Where there is no card in the channel, it stands alone.
+func (o *outbox) thread(ctx context.Context, w change.Waiting, to string) (ts string, err error) {
+	if w.Notice.Kind != change.NoticeLogs {
+		return "", nil
+	}
+	card, known, err := o.c.o.Ledger.Message(ctx, change.Request{ID: w.Notice.Request}.Card().Key)
+	if err != nil || !known || card.Channel != to {
+		return "", err
+	}
+	return card.TS, nil
+}
+
+func (o *outbox) post(ctx context.Context, to, thread, mark string, r rendering) (change.MessageRef, error) {
+	ref, err := o.c.slack.post(ctx, to, thread, mark, r)
 	if err == nil && ref.TS == "" {
 		err = fmt.Errorf("chat.postMessage: %w: answer without a message", errUnknown)
 	}

@@ -184,7 +184,7 @@ func TestRender_Accepted(t *testing.T) {
 					v := r.chat.voice(lang)
 					for degree := range degrees {
 						only := func(int) message { return v.rendering(reply)(degree) }
-						ref, err := r.chat.slack.post(t.Context(), "CAPP", "key", only)
+						ref, err := r.chat.slack.post(t.Context(), "CAPP", "", "key", only)
 						if err != nil {
 							t.Fatalf("posting degree %d in %s: %v", degree, lang, err)
 						}

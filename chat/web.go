@@ -93,11 +93,16 @@ func accepted(r rendering, send func(message) error) error {
 	return err
 }
 
-func (w *web) post(ctx context.Context, channel, key string, r rendering) (ref change.MessageRef, err error) {
+// post posts a message, below the message thread when that is not empty.
+func (w *web) post(ctx context.Context, channel, thread, key string, r rendering) (ref change.MessageRef, err error) {
 	err = accepted(r, func(m message) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		ch, ts, err := w.api.PostMessageContext(ctx, channel, m.options(key)...)
+		options := m.options(key)
+		if thread != "" {
+			options = append(options, slack.MsgOptionTS(thread))
+		}
+		ch, ts, err := w.api.PostMessageContext(ctx, channel, options...)
 		ref = change.MessageRef{Channel: ch, TS: ts}
 		return foreign("chat.postMessage", err)
 	})
@@ -163,33 +168,43 @@ const (
 	findPage  = 200
 )
 
-// find looks for the message with mark among the newest of a channel.
-func (w *web) find(ctx context.Context, channel, mark string) (change.MessageRef, bool, error) {
+// find looks for the message with mark among the newest of a channel, or of a
+// thread.
+func (w *web) find(ctx context.Context, channel, thread, mark string) (change.MessageRef, bool, error) {
 	cursor := ""
 	for range findPages {
-		h, err := w.page(ctx, channel, cursor)
+		list, next, err := w.page(ctx, channel, thread, cursor)
 		if err != nil {
 			return change.MessageRef{}, false, err
 		}
-		for _, m := range h.Messages {
+		for _, m := range list {
 			if m.Metadata.EventType == noticeEvent && m.Metadata.EventPayload["key"] == mark {
 				return change.MessageRef{Channel: channel, TS: m.Timestamp}, true, nil
 			}
 		}
-		if cursor = h.ResponseMetaData.NextCursor; cursor == "" {
+		if cursor = next; cursor == "" {
 			break
 		}
 	}
 	return change.MessageRef{}, false, nil
 }
 
-func (w *web) page(ctx context.Context, channel, cursor string) (*slack.GetConversationHistoryResponse, error) {
+func (w *web) page(ctx context.Context, channel, thread, cursor string) (list []slack.Message, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if thread != "" {
+		list, _, next, err = w.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+			ChannelID: channel, Timestamp: thread, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
+		})
+		return list, next, foreign("conversations.replies", err)
+	}
 	h, err := w.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
 		ChannelID: channel, Cursor: cursor, Limit: findPage, IncludeAllMetadata: true,
 	})
-	return h, foreign("conversations.history", err)
+	if err != nil {
+		return nil, "", foreign("conversations.history", err)
+	}
+	return h.Messages, h.ResponseMetaData.NextCursor, nil
 }
 
 func (w *web) openView(ctx context.Context, trigger string, v slack.ModalViewRequest) (id string, err error) {

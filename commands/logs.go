@@ -78,6 +78,7 @@ type logbook struct {
 	clock    routerClock
 	topics   []string  // none: all
 	since    time.Time // zero: as far back as memory reaches
+	until    time.Time // zero: up to now
 	loc      *time.Location
 	redactor *redactor
 }
@@ -152,7 +153,7 @@ func (l *logbook) entries() []entry {
 
 // wanted tells whether e is asked for. A line whose time nobody can read is.
 func (l *logbook) wanted(e entry) bool {
-	if !l.since.IsZero() && e.dated && e.at.Before(l.since) {
+	if e.dated && (!l.since.IsZero() && e.at.Before(l.since) || !l.until.IsZero() && e.at.After(l.until)) {
 		return false
 	}
 	if l.topics == nil {

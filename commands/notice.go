@@ -14,7 +14,7 @@ func (s *Service) Notice(ctx context.Context, n change.Notice) (Reply, error) {
 	switch n.Kind {
 	case change.NoticeCard:
 		return s.Card(ctx, n.Request)
-	case change.NoticeOutcome, change.NoticeReminder, change.NoticeProven, change.NoticeAccount:
+	case change.NoticeOutcome, change.NoticeReminder, change.NoticeProven, change.NoticeAccount, change.NoticeLogs:
 		r, err := s.o.Ledger.Request(ctx, n.Request)
 		if err != nil {
 			return Reply{}, err
@@ -53,6 +53,8 @@ func (s *Service) requestNotice(ctx context.Context, kind change.NoticeKind, r c
 		return reply, nil
 	case change.NoticeAccount:
 		return accountNotice(r), nil
+	case change.NoticeLogs:
+		return s.logsNotice(ctx, r)
 	case change.NoticeProven:
 		return Reply{Title: heading(r), Tone: Good, Parts: []Part{Say(Good, change.T("notice.proven"))}}, nil
 	}

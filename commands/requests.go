@@ -115,6 +115,11 @@ func (s *Service) show(ctx context.Context, c *call) (Reply, error) {
 	reply.Parts = append(reply.Parts, procedure(r)...)
 	reply.Parts = append(reply.Parts, diffs(r.Plan)...)
 	reply.Parts = append(reply.Parts, Part{Facts: []Labelled{{change.T("label.digest"), value(r.Digest)}}})
+	journal, err := s.o.Ledger.Journal(ctx, r.ID)
+	if err != nil {
+		return Reply{}, err
+	}
+	reply.Parts = append(reply.Parts, aftermath(journal)...)
 	if !c.Terminal && !c.Guest {
 		if buttons := cardButtons(r); len(buttons) > 0 {
 			reply.Parts = append(reply.Parts, Part{Buttons: buttons})

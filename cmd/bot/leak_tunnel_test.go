@@ -95,13 +95,21 @@ func (l *tunnelLeak) known() int {
 }
 
 // scheduled plays somebody who put a key into a script of their own long ago, which
-// the router's log shows: what the bot repeats of the log must not.
+// the router's log shows, and who writes it into the log all the while, so that it
+// stands in the logs that are kept of each change: what the bot repeats must not.
 func (l *tunnelLeak) scheduled(t *testing.T) {
 	t.Helper()
 	const theirs = "Zf7wQk2m9sXc4Lt8" // found in the router, and nowhere else
 	l.secret.plant("key that somebody scheduled", theirs)
 	if _, err := l.office("hq").router.Add("/system/scheduler", schema.Row{
 		"name": "back-to-old-key", "disabled": "yes", "on-event": `/ip ipsec identity set 0 secret="` + theirs + `"`,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const chatter = "Hn3vYb8tRq6mJx5K"
+	l.secret.plant("key that a script tells the log", chatter)
+	if _, err := l.office("hq").router.Add("/system/scheduler", schema.Row{
+		"name": "chatter", "interval": "1s", "on-event": `:log error "pre-shared key of hq-fengshan is ` + chatter + `"`,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -347,10 +355,16 @@ func (l *tunnelLeak) verdict(t *testing.T) {
 	}
 	for where, text := range map[string]string{
 		"the log": "gw-fengshan", "the terminal": "hq-fengshan", "messages": "hq-fengshan", "calls of Slack": "fengshan", "Slack's traffic": "fengshan",
-		"a router's /log": "vpnbot", "a router's /system/history": "ipsec", "the file ledger.db": "hq-fengshan", "the file vpnbot.yaml": "gw-fengshan",
+		"a router's /log": "pre-shared key of hq-fengshan is Hn3v", "a router's /system/history": "ipsec", "the file ledger.db": "hq-fengshan", "the file vpnbot.yaml": "gw-fengshan",
 	} {
 		if !bytes.Contains(places[where], []byte(text)) {
 			t.Errorf("%s: holds nothing of the story, so this tests nothing", where)
+		}
+	}
+	for _, where := range []string{"messages", "the terminal"} { // the script's lines are kept, and hidden
+		if !bytes.Contains(places[where], []byte("路由器日誌")) && !bytes.Contains(places[where], []byte("gw-hq wrote down")) ||
+			!bytes.Contains(places[where], []byte("script,error")) {
+			t.Errorf("%s: holds no log of a change, so nothing is hidden there", where)
 		}
 	}
 	theirs := l.secret.without("secret")

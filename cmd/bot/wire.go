@@ -93,7 +93,7 @@ func (s *system) build(ctx context.Context, o options) error {
 	writing := writers{s.fleet, vault{s.store, s.keys.sealing}}
 	if s.engine, err = apply.New(apply.Options{
 		Ledger: s.store, Routers: writing, Tunnels: writing, People: s.people,
-		Location: s.cfg.Location, Explain: sentence, Logins: writeLogins(s.cfg.Estate), Log: o.log,
+		Location: s.cfg.Location, Explain: sentence, Logins: writeLogins(s.cfg.Estate), Logs: s.logWindow, Log: o.log,
 	}); err != nil {
 		return err
 	}
@@ -127,6 +127,12 @@ type membership struct{ s *system }
 
 func (m membership) Member(ctx context.Context, id change.SlackID) error {
 	return m.s.chat.Member(ctx, id)
+}
+
+// logWindow reads a router's log for the engine: the commands, which know what to
+// hide, are there before it works.
+func (s *system) logWindow(ctx context.Context, r change.Request, router string, from, to time.Time) change.RouterLog {
+	return s.commands.LogWindow(ctx, r, router, from, to)
 }
 
 func sentence(err error) change.Text {
