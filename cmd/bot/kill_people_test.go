@@ -25,6 +25,7 @@ type people struct {
 	ends     []string         // how the change of a tunnel ends; none: the account of mei is made
 	past     map[string]bool  // messages of changes before
 	moot     func(*demo) bool // what is asked for came to be by itself
+	quiet    time.Time        // since when nobody has said anything of what is moot
 	patience time.Duration
 	tried    map[string]attempt
 	pressed  map[string]bool // previews, in any life of the bot
@@ -58,7 +59,7 @@ func newPeople(d *demo, account string, patience time.Duration) *people {
 // at returns the same people in another world: they remember what they saw.
 func (p *people) at(d *demo) *people {
 	n := *p
-	n.demo, n.tried = d, map[string]attempt{}
+	n.demo, n.tried, n.quiet = d, map[string]attempt{}, time.Time{}
 	return &n
 }
 
@@ -194,7 +195,7 @@ func (p *people) operator() []wish {
 	underway := slices.ContainsFunc(p.cards(), func(state string) bool {
 		return slices.Contains([]string{"待核准", "已核准", "套用中", "已套用未驗證", "已驗證", "需人工處理"}, state) || slices.Contains(p.ends, state)
 	})
-	if p.heard["submit"] {
+	if p.heard["submit"] || p.line == "" {
 		return nil
 	}
 	for _, m := range slices.Backward(p.about(olive, "C0VPNOPS", "submit")) {
@@ -264,13 +265,24 @@ func (p *people) done() bool {
 	}) {
 		return false
 	}
-	if len(cards) == 0 && p.moot != nil && p.moot(p.demo) {
-		return true
-	}
 	if len(p.ends) > 0 {
-		return slices.ContainsFunc(cards, func(state string) bool { return slices.Contains(p.ends, state) })
+		ended := slices.ContainsFunc(cards, func(state string) bool { return slices.Contains(p.ends, state) })
+		return ended || p.moot != nil && p.moot(p.demo) && p.waited()
 	}
 	return slices.Contains(cards, "已驗證") || p.over && slices.Contains(cards, "已套用未驗證")
+}
+
+// waited tells whether no card has come for a while from a bot that is there: one may
+// be on its way.
+func (p *people) waited() bool {
+	if p.slack.Connections() == 0 {
+		p.quiet = time.Time{}
+		return false
+	}
+	if p.quiet.IsZero() {
+		p.quiet = time.Now()
+	}
+	return time.Since(p.quiet) >= p.patience
 }
 
 // live tells whether the account is connected.

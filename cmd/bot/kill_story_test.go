@@ -42,6 +42,13 @@ type story struct {
 	finish string
 	// fleeting is after how long its rows go by themselves; zero: they stay.
 	fleeting time.Duration
+	// waits is after how long the bot begins it by itself; zero: when it was asked for.
+	waits time.Duration
+	// inBand: the bot reaches fengshan through the tunnel. wrong: the definition is one
+	// on which the two ends cannot agree.
+	inBand, wrong bool
+	// stuck is the change that has come to need a person before this one.
+	stuck *stuck
 	// moot tells that what is asked for has come to be by itself; nil: it never does.
 	moot func(d *demo) bool
 	// holds says what is not as it must be when the change was made, or was not,
@@ -72,7 +79,7 @@ func rowStory(name, line, about, router string) story {
 // stories has an entry for each changing verb. The owner's part in adduser is played
 // by TestKill_Point.
 func stories() []story {
-	return slices.Concat(tunnelStories(), accountStories(), dialInStories())
+	return slices.Concat(tunnelStories(), accountStories(), dialInStories(), stuckStories(), inBandStories())
 }
 
 func tunnelStories() []story {
@@ -140,8 +147,13 @@ func accountStories() []story {
 	extend.before = []story{add}
 	rollback := rowStory("rollback", "/vpn rollback 1", "lin-ct", "gw-hq")
 	rollback.before = []story{disable}
+	dated := rowStory("adduser --expires", "/vpn adduser mei-10 --for @mei --site hq --expires 90d", "mei-10", "gw-hq")
+	soon := rowStory("extend", "/vpn extend lin-ct 4m --site hq", "lin-ct", "gw-hq")
+	expiry := rowStory("expiry", "", "lin-ct", "gw-hq")
+	expiry.before, expiry.waits, expiry.finish = []story{soon}, 4*time.Minute, "/vpn kick lin-ct --site hq"
+	expiry.ends, expiry.holds = []string{"已套用", "需人工處理"}, alone("lin-ct", "chen-yh", "kuo-mf")
 	return []story{
-		add, extend, rollback, deluser, disable, kick, passwd,
+		add, dated, extend, expiry, rollback, deluser, disable, kick, passwd,
 		rowStory("enable", "/vpn enable tsai-old --site hq", "tsai-old", "gw-hq"),
 	}
 }
@@ -151,11 +163,13 @@ func dialInStories() []story {
 		" local=192.168.199.1 dns=192.168.99.1", "taichung", "gw-taichung")
 	set := rowStory("dialin set", "/vpn dialin set taichung dns=192.168.99.1,1.1.1.1", "taichung", "gw-taichung")
 	set.before = []story{setup}
-	rotate := rowStory("rotate l2tp", "/vpn rotate l2tp fengshan --handover @olive", "fengshan", "gw-fengshan")
-	rotate.repeats = true
+	handed := rowStory("rotate l2tp --handover", "/vpn rotate l2tp fengshan --handover @olive", "fengshan", "gw-fengshan")
+	handed.repeats = true
+	rotate := rowStory("rotate l2tp", "/vpn rotate l2tp taichung", "taichung", "gw-taichung")
+	rotate.before = []story{setup, rowStory("adduser", "/vpn adduser mei-08 --for @mei --site taichung", "mei-08", "gw-taichung")}
 	verbose := rowStory("logs --verbose", "/vpn logs hq --verbose 60m", "hq", "gw-hq")
 	verbose.fleeting = time.Hour
-	return []story{setup, set, rotate, verbose}
+	return []story{setup, set, rotate, handed, verbose}
 }
 
 // newStoryPeople are olive and ann at work on a story.

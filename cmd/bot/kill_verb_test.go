@@ -39,6 +39,7 @@ type fork struct {
 	want   *vpn.Expected       // what the tunnel was before; nil: there was none
 	def    string              // its definition then
 	past   int64               // the last request of the stories before
+	aside  int64               // the last one whose plan does not count
 	before map[string]holdings // by router
 	keys   hunt
 	notes  [][]byte
@@ -72,17 +73,17 @@ func newFork(t *testing.T, catalog *text.Catalog, c story, at int) *fork {
 // newForkOn is newFork with something else around the ledger's transactions.
 func newForkOn(t *testing.T, catalog *text.Catalog, c story, at int, around func(bool) error) *fork {
 	t.Helper()
-	w := newWorld(t)
+	w := worldOf(t, c)
 	w.catalog = catalog
-	w.quieten("taichung")
 	f := &fork{t: t, c: c, w: w, before: map[string]holdings{}, r: newReaper(0)}
-	w.start(around)
-	time.Sleep(20 * time.Second)
+	f.open(around)
 	for _, c := range c.before {
 		f.prelude(c)
 	}
-	f.p = newStoryPeople(w.demo, c, patience)
-	f.p.trusting = at/2%2 == 0
+	if c.stuck != nil && c.stuck.replaced {
+		f.stall()
+		f.aside = 1
+	}
 	if def, err := w.sys.store.Definition(t.Context(), vpn.KindTunnel, c.tunnel); err == nil {
 		f.want, f.def = expected(t, w.demo, def), string(def.Body)
 	}
@@ -93,7 +94,37 @@ func newForkOn(t *testing.T, catalog *text.Catalog, c story, at int, around func
 	if now := f.stand(w.internet); now.split() {
 		t.Fatalf("before the change: %v", now)
 	}
+	if c.stuck != nil && !c.stuck.replaced {
+		f.stall()
+	}
+	f.p = newStoryPeople(w.demo, c, patience)
+	f.p.trusting = at/2%2 == 0
 	return f
+}
+
+// worldOf is the world of a story.
+func worldOf(t *testing.T, c story) *world {
+	t.Helper()
+	w := newWorld
+	if c.inBand {
+		w = inBandWorld
+	}
+	return w(t)
+}
+
+// open starts the bot and lets the tunnels come up.
+func (f *fork) open(around func(bool) error) {
+	f.t.Helper()
+	f.w.quieten("taichung")
+	f.w.unchecked = f.c.wrong
+	f.w.start(around)
+	if f.c.wrong {
+		f.w.nobodyCalls(f.t)
+	}
+	time.Sleep(20 * time.Second)
+	if f.c.inBand {
+		time.Sleep(70 * time.Second) // the far router is reached a little later
+	}
 }
 
 // prelude plays a story that comes before the one with the deaths.
@@ -254,6 +285,9 @@ func (f *fork) after(w *world, p *people, where string, next int) change.State {
 		w.end()
 		return f.after(next, f.p, where+", and "+second, 0)
 	}
+	if f.c.stuck != nil && strings.Contains(where, "an outage") {
+		f.insist()
+	}
 	for end := time.Now().Add(absence); time.Now().Before(end); { // an outage ends, a router has rebooted
 		if f.well(w.demo, w.sys.store) {
 			break
@@ -327,6 +361,9 @@ func TestKill_Verb(t *testing.T) {
 	var all []*tally
 	t.Run("of", func(t *testing.T) {
 		for _, c := range stories() {
+			if raceDetector && !killFull() && (c.stuck != nil || c.inBand) {
+				continue // the race detector makes everything slow, and there is nothing to race for in these
+			}
 			l := &tally{c: c, splits: map[string]int{}}
 			all = append(all, l)
 			t.Run(strings.ReplaceAll(strings.ReplaceAll(c.name, ",", ""), " ", "-"), func(t *testing.T) {
@@ -346,18 +383,23 @@ func TestKill_Verb(t *testing.T) {
 			t.Errorf("DESIGN.md does not know that the ends part: %s", split)
 		}
 	}
+	whole := !slices.ContainsFunc(all, func(l *tally) bool { return l.deaths == 0 })
 	for _, split := range known {
-		if killFull() && parted[split] == 0 {
+		if killFull() && whole && parted[split] == 0 {
 			t.Errorf("DESIGN.md lists what was not seen: %s", split)
 		}
 	}
 }
 
-// sampled chooses the deaths that every run of the tests plays.
+// sampled chooses the deaths that every run of the tests plays: of what takes long to
+// get to, fewer.
 func sampled(c story, at int) bool {
-	every := 23
-	if raceDetector {
-		every = 97
+	every := 41
+	switch {
+	case raceDetector:
+		every = 149
+	case c.stuck != nil || c.inBand:
+		every = 83
 	}
 	return at%every == len(c.name)%every
 }

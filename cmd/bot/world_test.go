@@ -213,7 +213,7 @@ func (w *world) copy(ledger func(io.Writer) error) *world {
 		network: network{listen: c.listen, dial: c.dial, inBand: w.inBand}, dir: w.t.TempDir(),
 		url: w.url, tokens: w.tokens, settingUp: w.settingUp, slack: w.slack.Clone(),
 	}
-	twin := &world{demo: d, t: w.t, stop: func() {}, catalog: w.catalog}
+	twin := &world{demo: d, t: w.t, stop: func() {}, catalog: w.catalog, unchecked: w.unchecked}
 	w.t.Cleanup(twin.end)
 	if err := os.CopyFS(filepath.Join(d.dir, "secrets"), os.DirFS(filepath.Join(w.dir, "secrets"))); err != nil {
 		w.t.Fatal(err)
