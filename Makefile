@@ -41,6 +41,9 @@ kill: ## death of the bot at every commit and router write of every changing ver
 			END { printf "\n"; for (v in as) { split(v, w, "|"); printf "%-16s %-103s %6d\n", w[1], w[2], as[v] | "sort" }; close("sort"); \
 			printf "\n"; for (v in of) printf "%-120s %6d\n", v ", in all", of[v] | "sort"; close("sort"); printf "%-120s %6d\n", "all", n }'
 
+worlds: ## VPNBOT_WORLDS (default 300) random estates for every changing verb, others each time
+	VPNBOT_WORLDS=$${VPNBOT_WORLDS:-300} go test -count=1 -timeout 90m -v -run Worlds ./apply | grep -avE ' draw |=== RUN'
+
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	@for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \

@@ -23,6 +23,7 @@ type wild struct {
 	Ends     [2]wildEnd
 	Broken   [2]string // what keeps each end from working, "" nothing
 	InBand   bool
+	Absent   bool // there is no tunnel yet
 }
 
 // wildEnd is one router of a wild world.
@@ -39,6 +40,13 @@ type wildEnd struct {
 	Left                    bool
 	Contact, NoTrack        bool // what people set on peers and identities besides
 	NAT                     []string
+	Boxed                   bool // a box of the provider's translates its address, one to one
+	Second                  bool // it has another WAN, and people said which one the tunnel takes
+	Emptied                 bool // values that WinBox opened and left empty
+	Copied                  bool // rows that somebody copied in WinBox and left off
+	Dangling                bool // others' rows that refer to what is gone
+	Clients                 int  // people who have dialled in
+	Filter                  []schema.Row
 }
 
 // comments are bytes that people leave on rows.
@@ -55,13 +63,16 @@ func drawWild(t *rapid.T, tidy bool) wild {
 		w.Networks[i] = rapid.IntRange(1, 2).Draw(t, "networks")
 		w.Ends[i] = drawEnd(t)
 	}
+	if i := rapid.IntRange(-6, 1).Draw(t, "boxed"); i >= 0 { // one end must be there to be called
+		w.Ends[i].Boxed = w.Exchange == "ike2"
+	}
 	for i := range w.Ends { // the number of pairs is known by now
 		w.Ends[i].NAT = drawNAT(t, w.Networks[0]*w.Networks[1], tidy)
 		if !tidy && rapid.IntRange(0, 2).Draw(t, "broken") == 2 {
 			w.Broken[i] = rapid.SampledFrom(slices.Sorted(maps.Keys(breakages()))).Draw(t, "breakage")
 		}
 	}
-	w.IDs = w.Exchange == "ike2" && rapid.Bool().Draw(t, "IDs")
+	w.IDs = w.Exchange == "ike2" && (rapid.Bool().Draw(t, "IDs") || w.Ends[0].Boxed || w.Ends[1].Boxed)
 	return w
 }
 
@@ -76,7 +87,12 @@ func drawEnd(t *rapid.T) wildEnd {
 		SharedProfile: rapid.IntRange(0, 3).Draw(t, "shared profile") == 3, SharedProposal: rapid.IntRange(0, 3).Draw(t, "shared proposal") == 3,
 		Strangers: rapid.IntRange(0, 2).Draw(t, "strangers"), Behind: rapid.IntRange(0, 2).Draw(t, "behind"),
 		Left: rapid.IntRange(0, 3).Draw(t, "left") == 3, Contact: rapid.Bool().Draw(t, "initial contact"),
-		NoTrack: rapid.IntRange(0, 3).Draw(t, "no tracking") == 3,
+		NoTrack: rapid.IntRange(0, 3).Draw(t, "no tracking") == 3, Second: rapid.IntRange(0, 3).Draw(t, "second WAN") == 3,
+		Emptied: rapid.IntRange(0, 3).Draw(t, "emptied") == 3, Copied: rapid.IntRange(0, 3).Draw(t, "copied") == 3,
+		Dangling: rapid.IntRange(0, 3).Draw(t, "dangling") == 3, Clients: rapid.IntRange(0, 2).Draw(t, "clients"),
+	}
+	if e.Second {
+		e.Local = true
 	}
 	for i := range e.Comments {
 		e.Comments[i] = rapid.SampledFrom(comments).Draw(t, "comment")
@@ -102,7 +118,7 @@ func drawNAT(t *rapid.T, pairs int, tidy bool) []string {
 		}
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "other rules") {
-		rules = append(rules, rapid.SampledFrom([]string{"other accept", "other masquerade", "dst-nat"}).Draw(t, "other rule"))
+		rules = append(rules, rapid.SampledFrom([]string{"other accept", "other masquerade", "dst-nat", "gone masquerade"}).Draw(t, "other rule"))
 	}
 	rules = rapid.Permutation(rules).Draw(t, "order")
 	if rapid.Bool().Draw(t, "dynamic rule in front") {
@@ -114,11 +130,7 @@ func drawNAT(t *rapid.T, pairs int, tidy bool) []string {
 // wildWorld builds what was drawn.
 func wildWorld(t tester, d wild) *world {
 	t.Helper()
-	w := &world{tester: t, estate: sites()}
-	w.estate.Sites[0].LAN = w.estate.Sites[0].LAN[:d.Networks[0]]
-	if d.Networks[1] == 2 {
-		w.estate.Sites[1].LAN = append(w.estate.Sites[1].LAN, netip.MustParsePrefix("192.168.89.0/24"))
-	}
+	w := &world{tester: t, estate: d.estate(), places: d.places()}
 	w.tunnel = vpn.Tunnel{Name: "hq-fengshan", Exchange: d.Defined, Ends: [2]vpn.End{{Site: "hq"}, {Site: "fengshan"}}}
 	for i, site := range w.estate.Sites[:2] {
 		for _, lan := range site.LAN {
@@ -127,14 +139,19 @@ func wildWorld(t tester, d wild) *world {
 		if d.IDs {
 			w.tunnel.Ends[i].ID = "fqdn:" + site.Name
 		}
+		w.tunnel.Ends[i].WAN = "ether1"
 	}
 	w.tunnel = w.tunnel.WithDefaults(w.estate)
 	w.build(rossim.Switches{}, func(x vpn.ExpectedEnd) (string, map[string][]schema.Row) {
 		i := slices.Index(names, x.Router)
+		if d.Ends[i].Boxed {
+			x.Local = inside(i)
+		}
 		return d.Ends[i].Version, d.rows(i, x)
 	})
 	for i, name := range names {
 		w.force(name, d.Ends[i])
+		w.callIn(name, d.Ends[i])
 		if f := breakages()[d.Broken[i]]; f != nil {
 			if err := f(w.in.Router(name), d.Ends[i]); err != nil {
 				w.Fatal(err)
@@ -144,6 +161,41 @@ func wildWorld(t tester, d wild) *world {
 	w.settle()
 	return w
 }
+
+// estate are the two sites of the world.
+func (d wild) estate() vpn.Estate {
+	e := sites()
+	e.Sites[0].LAN = e.Sites[0].LAN[:d.Networks[0]]
+	if d.Networks[1] == 2 {
+		e.Sites[1].LAN = append(e.Sites[1].LAN, netip.MustParsePrefix("192.168.89.0/24"))
+	}
+	for i, end := range d.Ends {
+		if end.Boxed {
+			e.Sites[i].WANs[0].NAT = vpn.OneToOneNAT
+		}
+		if end.Second {
+			e.Sites[i].WANs = append(e.Sites[i].WANs, vpn.WAN{Interface: "ether3", Address: second(i), NAT: vpn.NoNAT, Role: vpn.Both})
+		}
+	}
+	return e
+}
+
+// places are where routers that do not have their public address themselves are.
+func (d wild) places() map[string]rossim.Place {
+	places := map[string]rossim.Place{}
+	for i, end := range d.Ends {
+		if end.Boxed {
+			public := sites().Sites[i].WANs[0].Address
+			places[names[i]] = rossim.Place{Addresses: []netip.Addr{public}, NAT: []rossim.NAT{{Inside: inside(i), Public: public}}}
+		}
+	}
+	return places
+}
+
+// inside is the address of a router behind a box, second that of a site's other WAN.
+func inside(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 255, byte(i), 2}) }
+
+func second(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(130 + 10*i)}) }
 
 // rows are what one router holds.
 func (d wild) rows(i int, x vpn.ExpectedEnd) map[string][]schema.Row {
@@ -175,6 +227,15 @@ func (d wild) rows(i int, x vpn.ExpectedEnd) map[string][]schema.Row {
 		"/ip/firewall/nat":   {},
 		"/system/scheduler":  {{"name": "nightly", "interval": "1d", "on-event": ":log info night"}},
 	}
+	if e.Second {
+		menus["/ip/address"] = append(menus["/ip/address"], schema.Row{"address": second(i).String() + "/28", "interface": "ether3"})
+	}
+	if d.Absent {
+		for _, path := range []string{"/ip/ipsec/peer", "/ip/ipsec/identity"} {
+			menus[path] = menus[path][:1]
+		}
+		menus["/ip/firewall/filter"] = e.Filter
+	}
 	if e.Profile != "default" && e.Profile != "p1" {
 		menus["/ip/ipsec/profile"] = append(menus["/ip/ipsec/profile"], schema.Row{"name": e.Profile, "hash-algorithm": "sha1", "enc-algorithm": "aes-128", "dh-group": "modp2048"})
 	}
@@ -195,6 +256,10 @@ func (d wild) rows(i int, x vpn.ExpectedEnd) map[string][]schema.Row {
 		menus["/ip/pool"] = []schema.Row{{"name": "vpn", "ranges": "10.9.0.2-10.9.0.9"}}
 		menus["/ppp/profile"] = []schema.Row{{"name": "vpn", "local-address": "10.9.0.1", "remote-address": "vpn"}}
 		menus["/interface/l2tp-server/server"] = []schema.Row{{"enabled": "yes", "use-ipsec": "required", "ipsec-secret": "l2tp", "default-profile": "vpn"}}
+		menus["/ppp/secret"] = []schema.Row{{"name": "mei", "password": "pw mei", "service": "l2tp", "profile": "vpn"}, {"name": "chen", "password": "pw chen", "service": "l2tp", "profile": "vpn"}}
+	}
+	if e.Copied { // with the name that WinBox gives a copy
+		menus["/ip/ipsec/peer"] = append(menus["/ip/ipsec/peer"], schema.Row{"name": "peer1", "address": peer["address"], "exchange-mode": d.Exchange, "disabled": "yes", "comment": "\xc2\xc2"})
 	}
 	if e.Left { // by an earlier change of the bot's
 		menus["/ip/ipsec/peer"] = append(menus["/ip/ipsec/peer"], schema.Row{
@@ -225,12 +290,18 @@ func (d wild) policies(e wildEnd, x vpn.ExpectedEnd) (list []schema.Row) {
 		list = append(list, stranger(n+1))
 	}
 	for _, p := range x.Policies {
+		if d.Absent {
+			break
+		}
 		list = append(list, with(schema.Row{
 			"peer": e.Peer, "tunnel": "yes", "src-address": p.Source.String(), "dst-address": p.Destination.String(), "proposal": e.Proposal, "level": e.Level,
 		}, e.Comments[2]))
 	}
 	for n := range e.Behind {
 		list = append(list, stranger(n+101))
+		if e.Copied { // RouterOS calls the second of two invalid
+			list = append(list, stranger(n+101))
+		}
 	}
 	return list
 }
@@ -260,6 +331,8 @@ func natRule(rule string, e wildEnd, x vpn.ExpectedEnd) schema.Row {
 		return schema.Row{"chain": "dstnat", "action": "dst-nat", "protocol": "tcp", "dst-port": "443", "to-addresses": "192.168.77.9"}
 	case "dynamic":
 		return schema.Row{"chain": "srcnat", "action": "passthrough", "comment": "dynamic"}
+	case "gone masquerade":
+		return schema.Row{"chain": "srcnat", "action": "masquerade", "out-interface": "ether4"}
 	}
 	var n int
 	if _, err := fmt.Sscan(rule[strings.LastIndexByte(rule, ' ')+1:], &n); err != nil {
@@ -327,9 +400,54 @@ func (w *world) force(name string, e wildEnd) {
 			err = r.Force("/ip/firewall/nat", row[schema.ID], schema.Row{"dynamic": "true"})
 		case strings.HasPrefix(e.NAT[n], "left open"):
 			err = r.Force("/ip/firewall/nat", row[schema.ID], schema.Row{"src-address-type": ""})
+		case e.NAT[n] == "gone masquerade": // its interface is no more
+			err = r.Force("/ip/firewall/nat", row[schema.ID], schema.Row{"out-interface": "*A", "invalid": "true"})
 		}
 		if err != nil {
 			w.Fatal(err)
+		}
+	}
+	if e.Emptied {
+		w.forceEach(name, "/ip/ipsec/peer", "name", e.Peer, schema.Row{"port": ""})
+		w.forceEach(name, "/ip/ipsec/identity", "peer", e.Peer, schema.Row{"mode-config": "", "remote-certificate": ""})
+		w.forceEach(name, "/ip/ipsec/policy", "peer", "elsewhere", schema.Row{"src-port": "", "comment": ""})
+	}
+	if e.Dangling {
+		w.forceEach(name, "/ip/ipsec/policy", "peer", "elsewhere", schema.Row{"peer": "*6F", "proposal": "*9"})
+		w.forceEach(name, "/ip/ipsec/peer", "name", "elsewhere", schema.Row{"profile": "*5"})
+	}
+}
+
+// forceEach changes every row of a menu that has a value.
+func (w *world) forceEach(name, menu, by, value string, to schema.Row) {
+	w.Helper()
+	for _, row := range w.in.Router(name).Rows(menu) {
+		if row[by] != value {
+			continue
+		}
+		force := schema.Row{}
+		for attr, v := range to {
+			if v != "" || row[attr] == "" {
+				force[attr] = v
+			}
+		}
+		if err := w.in.Router(name).Force(menu, row[schema.ID], force); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// callIn lets people dial in to a router: it gives them rows of its own making, in
+// front of others'.
+func (w *world) callIn(name string, e wildEnd) {
+	w.Helper()
+	if !e.DialIn {
+		return
+	}
+	for i, account := range []string{"mei", "chen"}[:e.Clients] {
+		_, err := w.in.Router(name).Connect(rossim.DialIn{Account: account, Password: "pw " + account, PSK: "l2tp", CallerID: fmt.Sprintf("192.0.2.%d", 60+i)})
+		if err != nil {
+			w.Logf("dialling in to %s: %v", name, err)
 		}
 	}
 }
