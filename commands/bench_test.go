@@ -236,6 +236,7 @@ func BenchmarkStatus_Estate(b *testing.B) {
 		for r, list := range e.samples {
 			for i := range list {
 				list[i].At = list[i].At.Add(-2 * time.Minute)
+				list[i].Until = list[i].Until.Add(-2 * time.Minute)
 			}
 			e.samples[r] = list
 		}

@@ -144,7 +144,7 @@ func pinned(cert *x509.Certificate, pin string) error {
 	return nil
 }
 
-// BenchmarkEstate reads what a status is made of from 500 routers: cold, with
+// BenchmarkEstate polls what a status is made of from 500 routers: cold, with
 // nothing open; warm, over the sessions that are; and with a bare loop of the same
 // sentences over go-routeros, by turns with the warm reading. Round trips are
 // counted per router and reading, logins per router. Processor time is that of both
@@ -163,7 +163,7 @@ func BenchmarkEstate(b *testing.B) {
 			b.Fatal(err)
 		}
 		snapshot := func(i int) error {
-			snap, err := f.Snapshot(b.Context(), routers[i].Name, statusMenus...)
+			snap, err := f.Poll(b.Context(), routers[i].Name, statusMenus...)
 			if err == nil && (len(snap.Menus["/ip/ipsec/peer"]) < 4 || len(snap.Menus["/ppp/active"]) != 5) {
 				return fmt.Errorf("%s: rows are missing", routers[i].Name)
 			}

@@ -44,21 +44,45 @@ type resting struct {
 	timer   *time.Timer
 }
 
-// use runs f with a session. When the session lay idle before and its
-// connection turns out to be gone, f runs once more on a new one. So a write in
-// f that may have happened must end in ErrUnknownOutcome.
+// use runs f with a session, as soon as one may be had. See hold.
 func (p *pool) use(ctx context.Context, f func(*session) error) error {
-	wait, cancel := context.WithTimeout(ctx, p.timeout)
+	if err := p.wait(ctx); err != nil {
+		return err
+	}
+	return p.hold(ctx, f)
+}
+
+// wait takes a slot as soon as one is free.
+func (p *pool) wait(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	select {
 	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-wait.Done():
+		return nil
+	case <-limited.Done():
 		if ctx.Err() != nil {
 			return stopped(ctx)
 		}
 		return fmt.Errorf("%w: every connection is in use", ErrTimeout)
 	}
+}
+
+// free takes a slot if one is free now.
+func (p *pool) free() bool {
+	select {
+	case p.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// hold runs f with a session and gives the slot back that the caller has taken.
+// When the session lay idle before and its connection turns out to be gone, f runs
+// once more on a new one. So a write in f that may have happened must end in
+// ErrUnknownOutcome.
+func (p *pool) hold(ctx context.Context, f func(*session) error) error {
+	defer func() { <-p.slots }()
 	s := p.take()
 	if s != nil {
 		broken, err := p.serve(s, f)

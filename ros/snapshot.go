@@ -13,15 +13,26 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// menusPerSession is how many menus one session reads before a further one is worth
-// its login, which costs the router more than a few reads and stands in its log.
-// What a status is made of fits into one.
-const menusPerSession = 8
+// menusPerSession is how many menus one session reads before somebody who waits is
+// better served by a further one, whose login costs the router more than a few reads
+// and stands in its log. What a status is made of is read over two.
+const menusPerSession = 6
 
 // Snapshot reads menus of a router, each with an explicit list of attributes
 // and never a secret. A menu that the router does not have is absent from the
 // result; one without rows is present and empty. The version is always read.
 func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	return f.snapshot(ctx, router, readSessions, menus)
+}
+
+// Poll is a Snapshot for which nobody waits: it takes one session alone, so that
+// reading hundreds of routers every minute costs each of them one login.
+func (f *Fleet) Poll(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	return f.snapshot(ctx, router, 1, menus)
+}
+
+// snapshot reads menus over at most so many sessions.
+func (f *Fleet) snapshot(ctx context.Context, router string, sessions int, menus []string) (change.Snapshot, error) {
 	r, ctx, leave, err := f.enter(ctx, router)
 	if err != nil {
 		return change.Snapshot{}, err
@@ -30,7 +41,7 @@ func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (c
 	const resource = "/system/resource"
 	paths := append([]string{resource}, slices.DeleteFunc(slices.Clone(menus), func(m string) bool { return m == resource })...)
 	at := time.Now().UTC() // what is read was so then or later
-	tables, err := readAll(ctx, r.read, paths)
+	tables, err := readAll(ctx, r.read, sessions, paths)
 	if err != nil {
 		return change.Snapshot{}, fmt.Errorf("reading %s: %w", router, err)
 	}
@@ -50,39 +61,30 @@ func (f *Fleet) Snapshot(ctx context.Context, router string, menus ...string) (c
 	return snap, nil
 }
 
-// readAll reads the menus over as many sessions as are worth it. The first
-// failure ends all.
-func readAll(ctx context.Context, p *pool, paths []string) (map[string][]schema.Row, error) {
+// readAll reads the menus over as many sessions as are worth it, at most so many.
+// The first failure ends all.
+func readAll(ctx context.Context, p *pool, sessions int, paths []string) (map[string][]schema.Row, error) {
 	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
 	for _, path := range paths {
 		if _, ok := schema.Lookup(path); !ok {
 			return nil, fmt.Errorf("%w: menu %s is not in the schema", ErrStep, path)
 		}
 	}
+	if err := p.wait(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var mu sync.Mutex
-	tables := make(map[string][]schema.Row, len(paths))
+	r := &reading{pool: p, left: paths, tables: make(map[string][]schema.Row, len(paths))}
+	sessions = min(sessions, (len(paths)+menusPerSession-1)/menusPerSession)
 	var group sync.WaitGroup
-	workers := min(cap(p.slots), (len(paths)+menusPerSession-1)/menusPerSession)
-	for part := range slices.Chunk(paths, (len(paths)+workers-1)/workers) {
+	for k := range sessions {
+		if k > 0 && !p.free() {
+			break // the first reads what nobody helps with
+		}
 		group.Go(func() {
-			err := p.use(ctx, func(s *session) error {
-				for _, path := range part {
-					rows, err := p.print(ctx, s, path, nil)
-					if trap, ok := errors.AsType[*TrapError](err); ok && trap.Kind == KindUnknownCommand {
-						continue
-					}
-					if err != nil {
-						return err
-					}
-					mu.Lock()
-					tables[path] = rows
-					mu.Unlock()
-				}
-				return nil
-			})
-			if err != nil {
+			path := ""
+			if err := p.hold(ctx, func(s *session) error { return r.read(ctx, s, &path) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -91,7 +93,52 @@ func readAll(ctx context.Context, p *pool, paths []string) (map[string][]schema.
 	if ctx.Err() != nil {
 		return nil, stopped(ctx)
 	}
-	return tables, nil
+	return r.tables, nil
+}
+
+// reading is the menus of one router that several sessions read, in order.
+type reading struct {
+	pool *pool
+
+	mu     sync.Mutex // never held while waiting
+	left   []string
+	tables map[string][]schema.Row
+}
+
+// read reads path, unless it is empty, and then whatever is left. It keeps in path
+// what it has begun, so that another session may begin it anew.
+func (r *reading) read(ctx context.Context, s *session, path *string) error {
+	for {
+		if *path == "" {
+			if *path = r.next(); *path == "" {
+				return nil
+			}
+		}
+		rows, err := r.pool.print(ctx, s, *path, nil)
+		if trap, ok := errors.AsType[*TrapError](err); ok && trap.Kind == KindUnknownCommand {
+			*path = ""
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.tables[*path] = rows
+		r.mu.Unlock()
+		*path = ""
+	}
+}
+
+// next takes a menu that nobody has begun; empty: there is none.
+func (r *reading) next() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.left) == 0 {
+		return ""
+	}
+	path := r.left[0]
+	r.left = r.left[1:]
+	return path
 }
 
 // print reads one menu: the named attributes, or all that are no secret. What

@@ -127,7 +127,11 @@ func (e *estate) Routers() []string {
 	return names
 }
 
-func (e *estate) Snapshot(_ context.Context, router string, menus ...string) (change.Snapshot, error) {
+func (e *estate) Snapshot(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	return e.Poll(ctx, router, menus...)
+}
+
+func (e *estate) Poll(_ context.Context, router string, menus ...string) (change.Snapshot, error) {
 	e.see(e.of[router])
 	e.mu.Lock()
 	silent := e.silent[router]

@@ -83,7 +83,7 @@ func (p *poller) poll(ctx context.Context, r *polled) {
 	limited, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
 	began := time.Now()
-	snap, err := p.w.o.Routers.Snapshot(limited, r.name, vpn.StatusMenus()...)
+	snap, err := p.w.o.Routers.Poll(limited, r.name, vpn.StatusMenus()...)
 	if ctx.Err() != nil {
 		return
 	}

@@ -34,9 +34,11 @@ type Ledger interface {
 	Changed() (<-chan struct{}, func())
 }
 
-// Routers reads routers. Routers names them all.
+// Routers reads routers. Routers names them all, and Poll is a Snapshot that may
+// take its time.
 type Routers interface {
 	Routers() []string
+	Poll(ctx context.Context, router string, menus ...string) (change.Snapshot, error)
 	Snapshot(ctx context.Context, router string, menus ...string) (change.Snapshot, error)
 }
 

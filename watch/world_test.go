@@ -74,11 +74,19 @@ func (l *lan) Snapshot(ctx context.Context, router string, menus ...string) (cha
 	at := time.Now().UTC()
 	l.mu.Lock()
 	l.reads[router] = append(l.reads[router], at)
+	l.mu.Unlock()
+	if !slices.Equal(menus, vpn.LifeMenus()) {
+		return change.Snapshot{}, errors.New("not the menus of an account's life")
+	}
+	return l.life(router, at), nil
+}
+
+func (l *lan) Poll(ctx context.Context, router string, menus ...string) (change.Snapshot, error) {
+	at := time.Now().UTC()
+	l.mu.Lock()
+	l.reads[router] = append(l.reads[router], at)
 	do := l.answer[router]
 	l.mu.Unlock()
-	if slices.Equal(menus, vpn.LifeMenus()) {
-		return l.life(router, at), nil
-	}
 	if !slices.Equal(menus, vpn.StatusMenus()) {
 		return change.Snapshot{}, errors.New("not the menus of a status")
 	}
