@@ -21,7 +21,7 @@ import (
 func TestEngine_Account_Worlds(t *testing.T) {
 	verbs := map[string]change.AccountAct{
 		"adduser": change.AccountNew, "deluser": change.AccountRemove, "disable": change.AccountDisable, "enable": change.AccountEnable,
-		"passwd": change.AccountPassword, "kick": change.AccountKick,
+		"passwd": change.AccountPassword, "kick": change.AccountKick, "extend": change.AccountExtend,
 	}
 	for _, verb := range slices.Sorted(maps.Keys(verbs)) {
 		do := verbs[verb]
@@ -40,12 +40,35 @@ func TestEngine_Account_Worlds(t *testing.T) {
 					account.Name = rapid.SampledFrom([]string{"lin", "lin", "lin", "mei", "CHEN"}).Draw(t, "name")
 					account.Address = rapid.SampledFrom([]string{"", "", "192.168.77.9", "10.9.1.2"}).Draw(t, "address")
 				}
+				var known *change.Account
+				if do == change.AccountExtend {
+					known, account.Expires = drawDates(t)
+				}
 				strike := max(0, rapid.IntRange(-2, 2).Draw(t, "refused write"))
-				outcomes[tryAccount(t, d, verb, account, strike)]++
+				outcomes[tryAccount(t, d, verb, account, known, strike)]++
 			})
 			t.Log(outcomes)
 		})
 	}
+}
+
+// drawDates draws what the bot knows of an account, and the date that it is to have;
+// worlds begin at midnight on 1 January 2000.
+func drawDates(t *rapid.T) (known *change.Account, want time.Time) {
+	at := func(days int) time.Time { return time.Date(2000, 1, 1+days, 8, 0, 0, 0, time.UTC) }
+	if days := rapid.SampledFrom([]int{0, 30, 30, 90, -1}).Draw(t, "days"); days != 0 {
+		want = at(days)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "known") > 0 {
+		known = &change.Account{Site: "hq", Name: "mei", Owner: "olga", Reader: "olga", Request: "another", Expired: rapid.Bool().Draw(t, "expired")}
+		if days := rapid.SampledFrom([]int{0, 7, 30}).Draw(t, "was"); days != 0 {
+			known.Expires = at(days)
+		}
+		if known.Expired {
+			known.Expires = at(-3)
+		}
+	}
+	return known, want
 }
 
 // accountPlanner plans a change to an account of the world as it is then.
@@ -76,9 +99,12 @@ func (w *world) accountPlanner(verb string, account change.AccountIntent, undone
 	}
 }
 
-func tryAccount(t *rapid.T, d desk, verb string, account change.AccountIntent, strike int) string {
+func tryAccount(t *rapid.T, d desk, verb string, account change.AccountIntent, known *change.Account, strike int) string {
 	w := deskWorld(t, d)
 	defer w.close()
+	if known != nil {
+		w.ledger.accounts[known.Name] = *known
+	}
 	before := w.whole("gw-hq")
 	r, outcome := trial{w, []string{"gw-hq"}, w.accountPlanner(verb, account, nil), strike, strike == 0 && rapid.Bool().Draw(t, "twice")}.play()
 	if r.State != change.Applied && r.State != change.Unproven {

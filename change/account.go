@@ -127,6 +127,9 @@ func (a Account) After(now time.Time, r Request) Account {
 		if r.Plan.switches(schema.Enable) {
 			a.Off, a.Expired = 0, false
 		}
+		if want.Do == AccountExtend { // even where somebody had switched the account on by hand
+			a.Expired = false
+		}
 	}
 	return a
 }

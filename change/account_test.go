@@ -70,6 +70,10 @@ func TestAccount_After(t *testing.T) {
 		{"another date after it was over", off, enabling, with(func(a *change.Account) {
 			a.Expires, a.ExpiresBy, a.Set, a.Warned, a.Due = date.Add(time.Hour), "id-7", start, time.Time{}, ""
 		})},
+		{"another date after somebody switched it on", off, done(change.AccountExtend, until(date.Add(time.Hour))), with(func(a *change.Account) {
+			a.Off = 5
+			a.Expires, a.ExpiresBy, a.Set, a.Warned, a.Due = date.Add(time.Hour), "id-7", start, time.Time{}, ""
+		})},
 		{"no date", known, done(change.AccountExtend), with(func(a *change.Account) {
 			a.Expires, a.ExpiresBy, a.Set, a.Warned, a.Due = time.Time{}, "", start, time.Time{}, ""
 		})},
