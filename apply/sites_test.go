@@ -55,7 +55,13 @@ func siteKinds() []siteKind {
 // siteWorld holds a tunnel of a kind that people made by hand, or no tunnel yet.
 func siteWorld(t tester, k siteKind, dug bool) *world {
 	t.Helper()
-	w := &world{tester: t, estate: sites(), resolve: map[string]netip.Addr{"fengshan.example": netip.MustParseAddr("198.51.100.20")}}
+	return siteWorldOf(t, rossim.Options{}, k, dug)
+}
+
+// siteWorldOf is siteWorld with routers of another kind.
+func siteWorldOf(t tester, kind rossim.Options, k siteKind, dug bool) *world {
+	t.Helper()
+	w := &world{tester: t, kind: kind, estate: sites(), resolve: map[string]netip.Addr{"fengshan.example": netip.MustParseAddr("198.51.100.20")}}
 	w.estate.Sites[0].LAN = w.estate.Sites[0].LAN[:1]
 	w.estate.Sites[1].WANs[0] = k.wan
 	if k.hq != nil {
@@ -183,12 +189,11 @@ func siteVerbs() []siteVerb {
 
 // sitesRefused is why a verb is refused at a kind of site, "" where it is planned.
 func sitesRefused(k siteKind, v siteVerb) string {
-	anyAddress := strings.HasPrefix(k.name, "dynamic") || strings.HasPrefix(k.name, "carrier")
 	switch {
-	case v.name == "rekey" && anyAddress, k.down && v.name == "tunnel remove":
+	case k.down && v.name == "tunnel remove":
 		return ""
-	case anyAddress:
-		return "plan.refuse.tunnel_dynamic"
+	case k.shared && v.name == "tunnel set phase 1":
+		return "plan.refuse.shared_profile"
 	case k.down:
 		return "plan.refuse.tunnel_definition"
 	case v.name == "tunnel set WAN":
@@ -240,7 +245,7 @@ func (w *world) trySite(k siteKind, v siteVerb) {
 	if plan.Defines != nil {
 		w.tunnel = decoded(w, plan.Defines)
 	}
-	r := w.carry(*plan)
+	r, _ := trial{w, names, func() (change.Plan, error) { return *plan, nil }, 0, false}.play()
 	if gone := v.name == "tunnel remove"; r.State != change.Committed || w.up() == gone || w.carries() == gone {
 		w.Errorf("%s (%v %v), up %v, carries %v", r.State, r.Outcome, r.Cause, w.up(), w.carries())
 	}
@@ -256,9 +261,13 @@ func (w *world) trySite(k siteKind, v siteVerb) {
 
 func (w *world) sitePlan(v siteVerb) (*change.Plan, string) {
 	w.Helper()
+	version, err := w.ledger.DefinitionVersion(w.Context(), vpn.KindTunnel, w.tunnel.Name)
+	if err != nil {
+		w.Fatal(err)
+	}
 	plan, err := v.make(vpn.TunnelChange{
 		Intent: change.Intent{Verb: v.name, Site: "hq", Far: "fengshan", Tunnel: w.tunnel.Name, Settings: v.set}, Estate: w.estate, Tunnel: w.tunnel,
-		Definition: change.DefinitionRef{Kind: vpn.KindTunnel, Name: w.tunnel.Name, Version: 1},
+		Definition: change.DefinitionRef{Kind: vpn.KindTunnel, Name: w.tunnel.Name, Version: version},
 		Snapshots:  [2]change.Snapshot{w.snapshot("gw-hq"), w.snapshot("gw-fengshan")}, PSK: "psk", Mark: "psk:00112233",
 	})
 	if refusal, ok := err.(*vpn.Refusal); ok { //nolint:errorlint // planners return it bare

@@ -17,16 +17,17 @@ import (
 // that no source proves, taken the other way.
 func variants() map[string]rossim.Options {
 	all := map[string]rossim.Options{
-		"secrets in clear":       {PrintMasks: "no"},
-		"secrets masked":         {Profile: "7.17.2", PrintMasks: "yes"},
-		"words of 7.23":          {Tables: rossim.Tables{Texts: "newest"}},
-		"named parameters":       {Tables: rossim.Tables{Texts: "named"}},
-		"numbers behind words":   {Profile: "6.49.7", Tables: rossim.Tables{Texts: "oldest"}},
-		"what is in use dangles": {Tables: rossim.Tables{InUseDangles: true}},
-		"names by service":       {Tables: rossim.Tables{SecretPerService: true}},
-		"static rows in front":   {Tables: rossim.Tables{StaticFirst: true}},
-		"part of a list":         {Tables: rossim.Tables{PartWay: true}},
-		"strict property lists":  {Tables: rossim.Tables{StrictProplist: true}},
+		"secrets in clear":        {PrintMasks: "no"},
+		"secrets masked":          {Profile: "7.17.2", PrintMasks: "yes"},
+		"words of 7.23":           {Tables: rossim.Tables{Texts: "newest"}},
+		"named parameters":        {Tables: rossim.Tables{Texts: "named"}},
+		"numbers behind words":    {Profile: "6.49.7", Tables: rossim.Tables{Texts: "oldest"}},
+		"what is in use dangles":  {Tables: rossim.Tables{InUseDangles: true}},
+		"names by service":        {Tables: rossim.Tables{SecretPerService: true}},
+		"an identity for each ID": {Tables: rossim.Tables{IdentityPerID: true}},
+		"static rows in front":    {Tables: rossim.Tables{StaticFirst: true}},
+		"part of a list":          {Tables: rossim.Tables{PartWay: true}},
+		"strict property lists":   {Tables: rossim.Tables{StrictProplist: true}},
 	}
 	for _, version := range rossim.Profiles() {
 		all[version] = rossim.Options{Profile: version}

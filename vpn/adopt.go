@@ -28,6 +28,8 @@ type held struct {
 	policies []schema.Row // for each wanted pair, nil: none
 	extra    []schema.Row // policies of the peer that the definition does not want
 	left     []schema.Row // peers to the other end that are off and carry nothing
+	sharers  []schema.Row // identities of others at a peer that takes any address
+	joins    bool         // that peer is not the tunnel's alone: it stays as it is
 	bypasses []bypass     // for each wanted pair
 	dropped  []Selectors  // that the definition wanted before and does not any more
 	going    []schema.Row // rules for addresses that nobody needs then
@@ -120,7 +122,7 @@ func (e *held) takePolicy(n int, p *policyRow, row schema.Row) error {
 	case e.policies[n] != nil:
 		return refuse("tunnel_policy_twice", facts...)
 	}
-	if _, ok := e.identify(menuPolicy, row, "src-address", "dst-address"); !ok {
+	if _, ok := e.identify(menuPolicy, row, "src-address", "dst-address"); !ok && !e.shares() {
 		return refuse("tunnel_policy_twice", facts...)
 	}
 	e.policies[n] = row

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"vpnbot/change"
 	"vpnbot/ros/schema"
 )
 
@@ -74,22 +73,3 @@ func (e *held) makes(row schema.Row, pair Selectors) bool {
 
 // coversPrefix is covers for a template, where ::/0 means everything.
 func coversPrefix(text string, p netip.Prefix) bool { return text == "::/0" || covers(text, p) }
-
-// sharedQueries names what a plan rests on at a shared end. The policies there come
-// and go with each call, and the other identities are other tunnels'.
-func (e *held) sharedQueries() []change.Query {
-	list := []change.Query{
-		{Menu: menuMode},
-		{Menu: menuIPAddress, Where: schema.Row{"interface": e.WAN, "dynamic": "false"}},
-		{Menu: menuPolicy, Where: schema.Row{"template": "true", "group": e.group()}},
-		{Menu: menuGroup, Where: schema.Row{"name": e.group()}},
-	}
-	if e.peer == nil {
-		return list
-	}
-	return append(list,
-		change.Query{Menu: menuPeer, Where: schema.Row{"name": e.peer["name"]}},
-		change.Query{Menu: menuIdentity, Where: schema.Row{"peer": e.peer["name"], "remote-id": e.far.ID}},
-		change.Query{Menu: menuProfile1, Where: schema.Row{"name": defaulted(menuPeer, e.peer, "profile")}},
-	)
-}

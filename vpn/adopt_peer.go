@@ -18,6 +18,9 @@ type candidate struct {
 // findPeer finds the one peer that the tunnel uses. Others to the same end that
 // are off and carry nothing were left behind.
 func (e *held) findPeer(others []Tunnel) error {
+	if e.shares() {
+		return e.findShared()
+	}
 	found, err := e.candidates(others)
 	if err != nil {
 		return err

@@ -60,12 +60,15 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 			}
 		}
 		if len(steps) > 0 {
-			peer, key = t.name, t.Mark
+			peer, key = e.peerName(t), t.Mark
 		}
 	}
 	p := schema.Party{
 		Name: e.Router, Rows: imagine(e.snap, steps), Keys: map[string]string{}, Names: map[string]netip.Addr{},
 		Local: e.local, Seen: other.remote,
+	}
+	if !p.Seen.IsValid() {
+		p.Seen = somewhere()
 	}
 	if !planned {
 		p.Rows = e.snap.Menus
@@ -77,7 +80,7 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 		}
 	}
 	for _, row := range p.Rows[menuIdentity] {
-		if row["peer"] == peer && (!e.shares() || row[schema.ID] == e.identity[schema.ID]) {
+		if row["peer"] == peer && (!e.shares() || row["remote-id"] == e.far.ID) {
 			p.Keys[row[schema.ID]] = key
 		}
 	}
@@ -91,6 +94,10 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 	}
 	return end
 }
+
+// somewhere stands for the address of an end that has not called: the other end's
+// peer takes any.
+func somewhere() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 1}) }
 
 // disagreement names the first thing that fails, or that nobody can tell: the
 // attribute, and what each end says.

@@ -20,6 +20,11 @@ func HeldTunnel(in TunnelChange) (Tunnel, error) {
 	if err != nil {
 		return Tunnel{}, err
 	}
+	for i, e := range t.ends {
+		if e.shares() {
+			return Tunnel{}, refuse("tunnel_dynamic", "tunnel", in.Tunnel.Name, "router", e.Router, "site", t.ends[1-i].Site)
+		}
+	}
 	held := in.Tunnel
 	held.PSK, held.PSKMark = "", ""
 	for i, e := range t.ends {

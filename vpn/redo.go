@@ -49,8 +49,6 @@ type TunnelChange struct {
 	// Undefined tells that the ledger holds no such definition: Tunnel is one that a
 	// change which stopped half-way would have brought.
 	Undefined bool
-	// anyPeers lets an end have a peer that takes any address.
-	anyPeers bool
 	// Unchecked lets a plan come to be that is foreseen to fail, with a warning: a
 	// test of what happens then needs one. Nothing that people can say sets it.
 	Unchecked bool
@@ -101,8 +99,18 @@ func PlanRedo(in TunnelChange) (change.Plan, error) {
 	if err != nil {
 		return change.Plan{}, err
 	}
-	for i := range t.ends {
-		t.ends[i].redo(t)
+	return t.remake()
+}
+
+// remake makes every step of both ends anew and puts the plan together.
+func (t *works) remake() (change.Plan, error) {
+	for _, e := range t.ends {
+		if err := e.checkShared(t); err != nil {
+			return change.Plan{}, err
+		}
+	}
+	for _, e := range t.ends {
+		e.redo(t)
 	}
 	return t.finish()
 }
@@ -142,7 +150,7 @@ func (in TunnelChange) open(secret bool) (*works, error) {
 	}
 	for i, e := range t.ends {
 		e.locate(t.ends[1-i])
-		if !e.local.IsValid() || !e.remote.IsValid() {
+		if !e.local.IsValid() || !e.remote.IsValid() && !e.shares() {
 			return nil, refuse("tunnel_address", "router", e.Router, "far", t.ends[1-i].Router)
 		}
 	}

@@ -66,10 +66,7 @@ func marked(row schema.Row) bool { return change.Unmarked(row["comment"]) != row
 // tunnel's policies unless they are RouterOS's own or somebody else refers to
 // them.
 func (e *held) commitAlgorithms(peers []schema.Row) {
-	var profiles, proposals []string
-	for _, row := range peers {
-		profiles = append(profiles, defaulted(menuPeer, row, "profile"))
-	}
+	var proposals []string
 	ours := slices.DeleteFunc(slices.Concat(e.policies, e.extra), func(r schema.Row) bool { return r == nil })
 	for _, row := range ours {
 		proposals = append(proposals, defaulted(menuPolicy, row, "proposal"))
@@ -79,14 +76,21 @@ func (e *held) commitAlgorithms(peers []schema.Row) {
 			proposals = append(proposals, row["name"])
 		}
 	}
-	for i, name := range profiles {
-		if slices.Index(profiles, name) == i {
-			e.commitUnshared(menuProfile1, name, menuPeer, "profile", peers)
-		}
-	}
+	e.commitProfiles(peers)
 	for i, name := range proposals {
 		if slices.Index(proposals, name) == i {
 			e.commitUnshared(menuProposal, name, menuPolicy, "proposal", ours)
+		}
+	}
+}
+
+// commitProfiles removes the profiles of those peers.
+func (e *held) commitProfiles(peers []schema.Row) {
+	var profiles []string
+	for _, row := range peers {
+		if name := defaulted(menuPeer, row, "profile"); !slices.Contains(profiles, name) {
+			profiles = append(profiles, name)
+			e.commitUnshared(menuProfile1, name, menuPeer, "profile", peers)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestPlanRedo_Refused(t *testing.T) {
 		}},
 		{"tunnel_foreign", func(in *vpn.TunnelChange) { in.Estate.Routers = in.Estate.Routers[:1] }},
 		{"tunnel_definition", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].Role, in.Tunnel.Ends[1].Role = vpn.Respond, vpn.Respond }},
-		{"tunnel_dynamic", func(in *vpn.TunnelChange) {
+		{"shared_static", func(in *vpn.TunnelChange) {
 			in.Estate.Sites[1].WANs = []vpn.WAN{{Interface: "ether1", Dynamic: true, NAT: vpn.NoNAT, Role: vpn.Initiate}}
 			in.Tunnel.Ends[0].Role, in.Tunnel.Ends[0].ID = vpn.Respond, "fqdn:hq"
 			in.Tunnel.Ends[1].Role, in.Tunnel.Ends[1].ID = vpn.Initiate, "fqdn:fengshan"

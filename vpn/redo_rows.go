@@ -12,6 +12,10 @@ import (
 // redo makes every step at this end: new rows from the definition beside the old
 // ones, policies pointed at them, old rows gone.
 func (e *held) redo(t *works) {
+	if e.shares() {
+		e.redoShared(t)
+		return
+	}
 	e.stage(menuProfile1, t.Tunnel.Profile.row(t.name), change.T("plan.step.profile"))
 	proposal := t.Tunnel.Proposal.row(t.name)
 	proposal["disabled"] = "true"
@@ -81,7 +85,10 @@ func (e *held) newPeer(t *works) schema.Row {
 		"name": t.name, "address": e.want.RemoteName, "exchange-mode": t.Tunnel.Exchange, "profile": t.name,
 		"passive": strconv.FormatBool(e.Role == Respond), "disabled": "true",
 	}
-	if e.want.Remote.IsValid() {
+	switch {
+	case e.shares():
+		row["address"], row["passive"] = "0.0.0.0/0", "true"
+	case e.want.Remote.IsValid():
 		row["address"] = e.want.Remote.String()
 	}
 	switch {

@@ -43,7 +43,7 @@ func (t *works) touched(seen []change.Observation) []change.Observation {
 // refers to them, that nothing bears the new names, and what may translate.
 func (e *held) queries(t *works) []change.Query {
 	if e.shares() {
-		return e.sharedQueries()
+		return e.sharedQueries(t)
 	}
 	var list []change.Query
 	ask := func(menu string, pairs ...string) {

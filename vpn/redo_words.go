@@ -74,7 +74,7 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	}
 	if t.kind == addition {
 		list = append(list, change.T("plan.add.outage"))
-		return append(list, t.blastRows(plan)...)
+		return append(append(list, t.blastRows(plan)...), t.together()...)
 	}
 	list = append(list, change.T("plan.tunnel.outage", "near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption))
 	if t.sealed() {
@@ -83,7 +83,15 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	if t.kind == adopt {
 		return append(append(list, t.adopted(plan)...), t.beside()...)
 	}
-	return append(append(list, t.blastRows(plan)...), t.beside()...)
+	return slices.Concat(list, t.blastRows(plan), t.together(), t.beside())
+}
+
+// together says at which ends the tunnel's peer is others' as well.
+func (t *works) together() (list []change.Text) {
+	for _, e := range t.ends {
+		list = append(list, e.together()...)
+	}
+	return list
 }
 
 // blastRows says how many rows change, and what happens when that fails.

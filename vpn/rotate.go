@@ -22,6 +22,9 @@ func PlanRotatePSK(in TunnelChange) (change.Plan, error) {
 		if err := e.checkStanding(); err != nil {
 			return change.Plan{}, err
 		}
+		if err := e.checkShared(t); err != nil {
+			return change.Plan{}, err
+		}
 		if err := e.rotate(t); err != nil {
 			return change.Plan{}, err
 		}
@@ -32,7 +35,6 @@ func PlanRotatePSK(in TunnelChange) (change.Plan, error) {
 // PlanRekey computes the plan that has both ends negotiate afresh. No row changes.
 // It returns a *Refusal when the tunnel would not come up again.
 func PlanRekey(in TunnelChange) (change.Plan, error) {
-	in.anyPeers = true
 	t, err := in.survey(false)
 	if err != nil {
 		return change.Plan{}, err
@@ -117,6 +119,10 @@ func printedAs(a schema.Attr) string {
 // write of the cut-over: it has no effect while its peer is off, and a router that
 // refuses it refuses before anything else has changed.
 func (e *held) rotate(t *works) error {
+	if e.joins {
+		e.rotateShared(t)
+		return nil
+	}
 	peer, identity := kept(e.peer, peerKeeps, schema.Row{"name": t.name}), kept(e.identity, identityKeeps, schema.Row{"peer": t.name})
 	e.stage(menuPeer, peer, change.T("plan.step.peer"))
 	e.stageIdentity(identity, t.PSK, t.Mark)
@@ -126,6 +132,9 @@ func (e *held) rotate(t *works) error {
 	e.cut(schema.Enable, change.Twin, menuIdentity, schema.Row{"peer": t.name}, nil, nil, change.T("plan.step.canary"))
 	e.cutOldPeer()
 	for _, row := range slices.Concat(e.policies, e.extra) {
+		if row == nil { // the router makes it when the other end calls
+			continue
+		}
 		match, ok := e.identify(menuPolicy, row, "src-address", "dst-address")
 		if !ok {
 			return refuse("tunnel_policy_twice", "router", e.Router, "source", row["src-address"], "destination", row["dst-address"])

@@ -81,6 +81,9 @@ func PlanAddTunnel(in TunnelChange) (change.Plan, error) {
 	}
 	t.findProbes()
 	for _, e := range t.ends {
+		if err := e.checkShared(t); err != nil {
+			return change.Plan{}, err
+		}
 		e.findBypasses()
 		e.redo(t)
 		e.openInput()
@@ -110,9 +113,14 @@ func (in TunnelChange) apart(o Tunnel) error {
 // something else that has to do with the other end's networks.
 func (e *held) vacant(others []Tunnel) error {
 	e.policies = make([]schema.Row, len(e.want.Policies))
+	if e.shares() {
+		if err := e.joinShared(); err != nil {
+			return err
+		}
+	}
 	for i := range e.page.peers {
 		p := &e.page.peers[i]
-		if p.Dynamic || !e.leads(p) || e.elsewhere(p, others) {
+		if e.shares() || p.Dynamic || !e.leads(p) || e.elsewhere(p, others) {
 			continue
 		}
 		return refuse("add_rows", "router", e.Router, "menu", menuPeer, "row", p.Name)

@@ -56,7 +56,11 @@ func PlanRemove(in TunnelChange) (change.Plan, error) {
 
 // remove makes every step at this end.
 func (e *held) remove(t *works) {
-	e.cutOldPeer()
+	if e.joins {
+		e.cutIdentity()
+	} else {
+		e.cutOldPeer()
+	}
 	ours := slices.DeleteFunc(slices.Clone(e.policies), func(r schema.Row) bool { return r == nil })
 	for _, row := range slices.Concat(ours, e.extra) {
 		if !isTrue(row, menuPolicy, "disabled") {
@@ -69,6 +73,10 @@ func (e *held) remove(t *works) {
 	}
 	e.commitBypasses()
 	e.commitInput()
+	if e.shares() {
+		e.commitShared(t)
+		return
+	}
 	e.commitOld()
 	e.commitAlgorithms(e.commitLeft(t))
 }
@@ -95,6 +103,10 @@ func (e *held) commitInput() {
 			e.note("plan.warn.input_left", "router", e.Router, "protocol", row["protocol"])
 			continue
 		}
+		if e.joins && row["src-address"] == "" {
+			e.note("plan.warn.input_shared", "router", e.Router, "protocol", row["protocol"], "others", e.sharerNames())
+			continue
+		}
 		e.commit(menuFilter, row, match, change.T("plan.step.input_gone", "site", e.far.Site))
 	}
 }
@@ -112,5 +124,5 @@ func (t *works) blastRemoval(plan change.Plan) []change.Text {
 	}
 	list = append(list, change.T("plan.remove.failure", "patience", plan.Tunnel.Patience, "guard", plan.Tunnel.Guard),
 		change.T("plan.remove.kept", "tunnel", t.Tunnel.Name))
-	return append(list, t.beside()...)
+	return slices.Concat(list, t.together(), t.beside())
 }

@@ -35,10 +35,7 @@ func PlanSet(in TunnelChange) (change.Plan, error) {
 		return change.Plan{}, err
 	}
 	t.kind = set
-	for _, e := range t.ends {
-		e.redo(t)
-	}
-	plan, err := t.finish()
+	plan, err := t.remake()
 	if err != nil {
 		return change.Plan{}, err
 	}

@@ -90,6 +90,9 @@ func missing(m *menu, vals schema.Row) error {
 // names.
 func (s *state) unique(m *menu, vals schema.Row, except *record) error {
 	keys := m.rule.Unique
+	if m.path == "/ip/ipsec/identity" && s.switches.IdentityPerID {
+		keys = []string{"peer", "remote-id"}
+	}
 	if len(keys) == 0 {
 		return nil
 	}

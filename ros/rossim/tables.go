@@ -17,6 +17,9 @@ type Tables struct {
 	InUseDangles bool
 	// SecretPerService takes a second secret of one name for another service.
 	SecretPerService bool
+	// IdentityPerID refuses a second identity of one peer and remote-id, switched off
+	// or not; otherwise the peer takes it.
+	IdentityPerID bool
 	// StaticFirst lets a static row stand before the dynamic ones of an ordered
 	// menu; otherwise it lands behind them.
 	StaticFirst bool

@@ -80,6 +80,21 @@ func TestTables_SecretPerService(t *testing.T) {
 	}
 }
 
+// Ensure a peer takes a second identity of one ID, or does not, as the switch says.
+func TestTables_IdentityPerID(t *testing.T) {
+	for _, one := range []bool{false, true} {
+		c := member(t, router(t, Options{Tables: Tables{IdentityPerID: one}}))
+		c.want("/ip/ipsec/peer/add =name=any =exchange-mode=ike2 =passive=yes", "!done =ret=*1")
+		c.want("/ip/ipsec/identity/add =peer=any =remote-id=fqdn:a =secret=x", "!done =ret=*1")
+		c.want("/ip/ipsec/identity/add =peer=any =remote-id=fqdn:b =secret=y", "!done =ret=*2")
+		second := []string{"!done =ret=*3"}
+		if one {
+			second = []string{"!trap =category=4 =message=failure: already have such entry", "!done"}
+		}
+		c.want("/ip/ipsec/identity/add =peer=any =remote-id=fqdn:a =secret=z =disabled=yes", second...)
+	}
+}
+
 // Ensure static rows stand behind those that the router makes, wherever they are
 // put, unless the switch says otherwise.
 func TestTables_StaticFirst(t *testing.T) {

@@ -104,12 +104,16 @@ var allowed = map[string]map[Action][]string{
 	"/ip/ipsec/policy": {
 		Add: {
 			"peer", "tunnel", "src-address", "src-port", "dst-address", "dst-port", "protocol", "action", "level", "ipsec-protocols",
-			"proposal", "disabled", "comment",
+			"proposal", "template", "group", "disabled", "comment",
 		},
 		Change:  {"peer", "proposal", "level", "tunnel", "ipsec-protocols", "comment"},
 		Enable:  nil,
 		Disable: nil,
 		Remove:  nil,
+	},
+	"/ip/ipsec/policy/group": {
+		Add:    {"name", "comment"},
+		Remove: nil,
 	},
 	"/ip/firewall/nat": {
 		Add:    {"chain", "action", "src-address", "dst-address", "out-interface", "comment"},
