@@ -48,6 +48,11 @@ func mishaps() []mishap {
 	return slices.Concat(strikes(), befallen(), meddling())
 }
 
+func mishapNamed(name string) mishap {
+	all := mishaps()
+	return all[slices.IndexFunc(all, func(x mishap) bool { return x.name == name })]
+}
+
 // strikes are what a router's API does.
 func strikes() []mishap {
 	var all []mishap

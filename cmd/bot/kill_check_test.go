@@ -350,8 +350,10 @@ func (m *remains) notices() {
 		if r.State != change.NeedsAttention {
 			want["outcome:"+r.ID]++
 		}
-		if n := m.count(change.EventReminded, r.Number); n > 0 {
-			want["reminder:"+r.ID] = n
+		for prefix, kind := range map[string]change.EventKind{"reminder:": change.EventReminded, "logs:": change.EventLogged} {
+			if n := m.count(kind, r.Number); n > 0 {
+				want[prefix+r.ID] = n
+			}
 		}
 		if n := m.count(change.EventLogged, r.Number); n > 0 { // a bot that died before it read them keeps none
 			want["logs:"+r.ID] = n

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"vpnbot/change"
@@ -83,11 +82,6 @@ func (f *fork) insist() {
 		f.p = newStoryPeople(f.w.demo, f.c, patience)
 		f.play()
 	}
-}
-
-func mishapNamed(name string) mishap {
-	all := mishaps()
-	return all[slices.IndexFunc(all, func(x mishap) bool { return x.name == name })]
 }
 
 // inBandStories are changes of the tunnel that the bot talks through.
