@@ -180,26 +180,94 @@ func (w *world) agreed(sa lab.SA, defined bool) {
 	}
 }
 
-// Ensure a redo brings pings back where packets left translated, in clear, because
-// a bypass was missing: judged by the kernel's address translation.
+// Ensure what keeps packets out of address translation, judged by the kernel's, with
+// packets of hosts: with the rule that masquerades alone none arrives, though the
+// daemons have SAs; below it a bypass is none; and a redo adds what is missing, or has
+// it above. A redo without that rule brings nothing back.
 func TestChange_Bypass(t *testing.T) {
-	w := newWorld(t)
-	pair := w.tunnel.Expect(w.estate).Ends[0].Policies[0]
-	hq := w.in.Router("gw-hq")
-	for _, row := range hq.Rows("/ip/firewall/nat") {
-		if row["action"] == "accept" {
-			if err := hq.Remove("/ip/firewall/nat", row[schema.ID]); err != nil {
-				t.Fatal(err)
+	const menu = "/ip/firewall/nat"
+	for name, c := range map[string]struct {
+		below bool // the bypass stands below what masquerades, or nowhere
+		edit  func(*change.Plan)
+		want  change.State
+	}{
+		"missing": {want: change.Committed},
+		"below":   {below: true, want: change.Committed},
+		"below, a plan that leaves it there": {below: true, want: change.Reverted, edit: func(p *change.Plan) {
+			p.Tunnel.Patience = patience
+			p.Steps = slices.DeleteFunc(p.Steps, func(s change.Step) bool { return s.Menu == menu })
+			for i := range p.Steps {
+				p.Steps[i].ID = i + 1
 			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.whole()
+			hq := w.in.Router("gw-hq")
+			for _, row := range hq.Rows(menu) {
+				if row["action"] != "accept" {
+					continue
+				}
+				if err := hq.Remove(menu, row[schema.ID]); err != nil {
+					t.Fatal(err)
+				}
+				if !c.below {
+					continue
+				}
+				again := schema.Row{"chain": "srcnat", "action": "accept", "src-address": row["src-address"], "dst-address": row["dst-address"]}
+				if _, err := hq.Add(menu, again); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.translated(c.below)
+			if r := w.carry(tunnelChange{verb: "redo", plan: vpn.PlanRedo, edit: c.edit}); r.State != c.want {
+				t.Errorf("the request is %s (%s, %v), want %s", r.State, r.Phase, r.Outcome, c.want)
+			}
+			if c.want != change.Committed {
+				w.translated(c.below)
+				return
+			}
+			w.whole()
+			if got, want := w.order(), []string{"accept", "accept", "masquerade"}; !slices.Equal(got, want) {
+				t.Errorf("the rules of headquarters are %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// order returns the actions of the rules of headquarters, in their order.
+func (w *world) order() (actions []string) {
+	for _, row := range w.in.Router("gw-hq").Rows("/ip/firewall/nat") {
+		actions = append(actions, row["action"])
+	}
+	return actions
+}
+
+// translated fails unless both daemons have SAs for all networks, no ping from
+// headquarters passes, and the rules stand as somebody left them.
+func (w *world) translated(below bool) {
+	w.Helper()
+	want := []string{"masquerade"}
+	if below {
+		want = []string{"masquerade", "accept", "accept"}
+	}
+	if got := w.order(); !slices.Equal(got, want) {
+		w.Fatalf("the rules of headquarters are %v, want %v", got, want)
+	}
+	held, err := w.live.Held(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	pairs := w.tunnel.Expect(w.estate).Ends[0].Policies
+	if len(held[0]) != 1 || len(held[0][0].SPIs) != 2*len(pairs) {
+		w.Fatalf("the daemon of headquarters has %+v", held[0])
+	}
+	for _, p := range pairs {
+		if err := w.live.Ping(within(w.T, time.Second, false), p.Source, p.Destination); err == nil {
+			w.Errorf("pings from %v to %v pass without a bypass that counts", p.Source, p.Destination)
 		}
 	}
-	if err := w.live.Ping(within(t, time.Second, false), pair.Source, pair.Destination); err == nil {
-		t.Fatal("pings pass without a bypass")
-	}
-	if r := w.carry(tunnelChange{verb: "redo", plan: vpn.PlanRedo}); r.State != change.Committed {
-		t.Errorf("the request is %s (%s, %v)", r.State, r.Phase, r.Outcome)
-	}
-	w.whole()
 }
 
 // Ensure the tap sees what leaves in clear: the same change lets packets out when it
