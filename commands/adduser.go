@@ -108,7 +108,7 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	if err := s.entitled(ctx, plan); err != nil {
 		return Reply{}, err
 	}
-	rule := s.rule(intent)
+	rule := s.rule(plan)
 	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
 	if err != nil {
 		return Reply{}, err
@@ -163,6 +163,8 @@ func (s *Service) plan(ctx context.Context, intent change.Intent) (change.Plan, 
 	switch {
 	case intent.Resume != 0:
 		return s.planResume(ctx, intent)
+	case intent.Undo != 0 && intent.Account == nil:
+		return s.planUndo(ctx, intent)
 	case intent.Tunnel != "":
 		return s.planTunnel(ctx, intent)
 	case intent.Verb == verbVerbose:

@@ -85,6 +85,9 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
+	if in.Tunnel.Name == "" {
+		return change.Plan{}, nil, bad("tunnel.undefined")
+	}
 	menus := vpn.TunnelMenus()
 	if intent.Verb == verbAdd || intent.Verb == verbRemove {
 		menus = vpn.AddMenus()
@@ -94,14 +97,24 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 	}
 	var sealed []secret.Sealed
 	if intent.Verb != verbRekey && intent.Verb != verbRemove {
-		psk := secret.PSK()
-		sealed = []secret.Sealed{s.o.Key.Seal(secret.NewRef(), psk)}
-		in.PSK, in.Mark = sealed[0].Ref, s.o.Key.Mark("psk", psk)
+		sealed = s.newKey(&in)
 	}
 	plan, err := planners()[intent.Verb](in)
-	// A key that no row gets would outlive the request: nobody would destroy it.
-	sealed = slices.DeleteFunc(sealed, func(k secret.Sealed) bool { return !slices.Contains(plan.SecretRefs(), k.Ref) })
-	return plan, sealed, err
+	return plan, used(sealed, plan), err
+}
+
+// newKey makes the key that both ends are to get.
+func (s *Service) newKey(in *vpn.TunnelChange) []secret.Sealed {
+	psk := secret.PSK()
+	sealed := s.o.Key.Seal(secret.NewRef(), psk)
+	in.PSK, in.Mark = sealed.Ref, s.o.Key.Mark("psk", psk)
+	return []secret.Sealed{sealed}
+}
+
+// used are those of the sealed keys that a row gets. Any other would outlive the
+// request: nobody would destroy it.
+func used(sealed []secret.Sealed, plan change.Plan) []secret.Sealed {
+	return slices.DeleteFunc(sealed, func(k secret.Sealed) bool { return !slices.Contains(plan.SecretRefs(), k.Ref) })
 }
 
 func planners() map[string]func(vpn.TunnelChange) (change.Plan, error) {
@@ -111,7 +124,8 @@ func planners() map[string]func(vpn.TunnelChange) (change.Plan, error) {
 	}
 }
 
-// tunnelChange gathers what the ledger and the configuration say.
+// tunnelChange gathers what the ledger and the configuration say. Of a tunnel that is
+// not defined, Tunnel has no name.
 func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.TunnelChange, error) {
 	in := vpn.TunnelChange{Intent: intent, Estate: s.o.Estate, Unchecked: s.o.Unchecked}
 	defs, err := s.o.Ledger.Definitions(ctx)
@@ -139,9 +153,6 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 	}
 	if intent.Verb == verbAdd {
 		return in, s.newTunnel(ctx, &in)
-	}
-	if in.Tunnel.Name == "" {
-		return in, bad("tunnel.undefined")
 	}
 	return in, nil
 }

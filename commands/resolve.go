@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -73,7 +72,11 @@ func (s *Service) planAdopt(ctx context.Context, intent change.Intent, r change.
 		return change.Plan{}, &change.StateError{Have: r.State, Want: change.NeedsAttention}
 	}
 	in, err := s.tunnelChange(ctx, intent)
-	if undefined, ok := errors.AsType[*ParseError](err); ok && undefined.Text.ID == "tunnel.undefined" && r.Plan.Defines != nil {
+	switch {
+	case err != nil || in.Tunnel.Name != "":
+	case r.Plan.Defines == nil:
+		err = bad("tunnel.undefined")
+	default:
 		in.Tunnel, err = vpn.DecodeTunnel(change.Definition{DefinitionRef: r.Plan.Definition, Body: r.Plan.Defines})
 		in.Definition, in.Undefined = r.Plan.Definition, true
 	}

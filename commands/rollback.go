@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"slices"
 
 	"vpnbot/change"
 	"vpnbot/vpn"
@@ -18,32 +17,23 @@ func (s *Service) rollback(ctx context.Context, c *call) (Reply, error) {
 	if !r.Plan.Intent.Grants(c.Actor.Person, change.Operator) {
 		return Reply{}, change.ErrNotAllowed
 	}
-	if !slices.Contains([]change.State{change.Applied, change.Unproven, change.Proven, change.Committed}, r.State) {
+	switch {
+	case r.State == change.NeedsAttention:
+		return Reply{}, cannot("attention", "number", r.Number)
+	case !applied(r):
 		return Reply{}, &ParseError{
 			change.T("rollback.state", "number", r.Number, "state", r.State), change.T("rollback.state.hint", "number", r.Number),
 		}
 	}
 	if r.Plan.Intent.Account == nil {
-		return Reply{}, irreversible(r)
+		intent := change.Intent{Verb: c.Verb, Site: r.Plan.Intent.Site, Far: r.Plan.Intent.Far, Tunnel: tunnelOf(r), Undo: r.Number}
+		return s.propose(ctx, c, intent, c.Args["yes"] != "")
 	}
 	intent, err := s.undoAccount(ctx, c, r)
 	if err != nil {
 		return Reply{}, err
 	}
 	return s.propose(ctx, c, intent, c.Args["yes"] != "")
-}
-
-// irreversible says why a request about something else than an account is not
-// taken back, and what to do instead.
-func irreversible(r change.Request) error {
-	number := []any{"number", r.Number}
-	switch r.Plan.Intent.Verb {
-	case verbRekey:
-		return &ParseError{change.T("rollback.rekey", number...), change.T("rollback.rekey.hint", number...)}
-	case verbRedo, verbRotate:
-		return &ParseError{change.T("rollback.key", number...), change.T("rollback.key.hint", number...)}
-	}
-	return &ParseError{change.T("rollback.other", number...), change.T("rollback.other.hint", number...)}
 }
 
 // undoAccount builds the intent that takes a change to an account back. Where a
@@ -66,19 +56,36 @@ func (s *Service) undoAccount(ctx context.Context, c *call, r change.Request) (c
 	return change.Intent{Verb: c.Verb, Site: site, Account: &want, Undo: r.Number}, nil
 }
 
-// rule is what an intent needs. Taking something back needs no less than doing the
-// same by its own verb would.
-func (s *Service) rule(intent change.Intent) change.Rule {
+// rule is what a plan needs. Taking something back needs no less than doing the same
+// by its own verb would.
+func (s *Service) rule(plan change.Plan) change.Rule {
+	intent := plan.Intent
 	rule := s.o.Rules.For(intent.Verb, intent.Sites()...)
-	if intent.Undo == 0 || intent.Account == nil {
+	if intent.Undo == 0 {
 		return rule
 	}
-	own := s.o.Rules.For(verbOf(intent.Account.Do), intent.Sites()...)
+	own := s.o.Rules.For(amounts(plan), intent.Sites()...)
 	plain := len(rule.People) == 0 && rule.Reason == ""
 	if own.Approvals > rule.Approvals || own.Approvals == rule.Approvals && plain {
 		return own
 	}
 	return rule
+}
+
+// amounts is the verb that does by itself what a rollback does.
+func amounts(plan change.Plan) string {
+	if a := plan.Intent.Account; a != nil {
+		return verbOf(a.Do)
+	}
+	switch {
+	case plan.Retires:
+		return verbRemove
+	case manner(change.Request{Plan: plan}) == "add":
+		return verbAdd
+	case plan.Defines != nil:
+		return verbSet
+	}
+	return verbRedo
 }
 
 // verbOf is the verb that does by itself what act does.

@@ -23,6 +23,7 @@ type Ledger interface {
 	Definition(ctx context.Context, kind, name string) (change.Definition, error)
 	Definitions(ctx context.Context) ([]change.Definition, error)
 	DefinitionVersion(ctx context.Context, kind, name string) (int, error)
+	DefinitionAt(ctx context.Context, ref change.DefinitionRef) (change.Definition, error)
 	Preference(ctx context.Context, p change.PersonID) (change.Preference, error)
 }
 

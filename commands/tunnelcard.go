@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"vpnbot/change"
+	"vpnbot/ros/schema"
 )
 
 // siteOf names what a request is about, on cards: a site, or the two that a tunnel
@@ -183,11 +184,17 @@ func (w way) label(phase string) change.Text {
 
 // manner is in what way a change in phases changes its tunnel: words about it differ.
 func manner(r change.Request) string {
-	switch r.Plan.Intent.Verb {
-	case verbAdd:
+	switch {
+	case r.Plan.Intent.Verb == verbAdd:
 		return "add"
-	case verbRemove:
+	case r.Plan.Intent.Verb == verbRemove:
 		return "remove"
+	case r.Plan.Intent.Undo == 0:
+		return "change"
+	case r.Plan.Retires:
+		return "remove"
+	case !slices.ContainsFunc(r.Plan.Steps, func(s change.Step) bool { return s.Action == schema.Disable && s.Phase == change.PhaseCutOver }):
+		return "add" // of what was removed: nothing was there
 	}
 	return "change"
 }

@@ -48,6 +48,19 @@ func (s *Store) Definition(ctx context.Context, kind, name string) (change.Defin
 	return d, nil
 }
 
+// DefinitionAt returns one version of a definition, be it retired or overtaken; one
+// that was never there is change.ErrNotFound.
+func (s *Store) DefinitionAt(ctx context.Context, ref change.DefinitionRef) (change.Definition, error) {
+	d, ok, err := one[change.Definition](ctx, s, bucketDefinitions, definitionKey(ref))
+	if err == nil && !ok {
+		err = change.ErrNotFound
+	}
+	if err != nil {
+		return change.Definition{}, fmt.Errorf("definition %s %s, version %d: %w", ref.Kind, ref.Name, ref.Version, err)
+	}
+	return d, nil
+}
+
 // DefinitionVersion returns the number of a definition's latest version, retired or
 // not; 0 means that there was none yet.
 func (s *Store) DefinitionVersion(ctx context.Context, kind, name string) (int, error) {

@@ -33,6 +33,7 @@ type held struct {
 	bypasses []bypass     // for each wanted pair
 	dropped  []Selectors  // that the definition wanted before and does not any more
 	going    []schema.Row // rules for addresses that nobody needs then
+	next     string       // the peer that carries the tunnel afterwards; empty: the new one
 
 	steps []change.Step
 	notes []change.Text // for the reader, in the order of finding

@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -60,7 +61,7 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 			}
 		}
 		if len(steps) > 0 {
-			peer, key = e.peerName(t), t.Mark
+			peer, key = cmp.Or(e.next, e.peerName(t)), t.Mark
 		}
 	}
 	p := schema.Party{

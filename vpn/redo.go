@@ -54,6 +54,8 @@ type TunnelChange struct {
 	Unchecked bool
 	// was is what a set changes; Tunnel is then what it is to be.
 	was *Tunnel
+	// undone is the number of the request that is taken back, 0 for none.
+	undone int64
 }
 
 func (in TunnelChange) validate(secret bool) error {
@@ -169,11 +171,12 @@ const (
 	adopt // what is there becomes the definition
 	addition
 	removal
+	undo // what was there before another change
 )
 
 // rebuilds tells whether the plan makes the tunnel, or makes it anew, from its
 // definition.
-func (k kind) rebuilds() bool { return k == redo || k == set || k == addition }
+func (k kind) rebuilds() bool { return k == redo || k == set || k == addition || k == undo }
 
 // works is a plan for a tunnel in the making.
 type works struct {
@@ -235,7 +238,7 @@ func (t *works) assemble() change.Plan {
 		Intent: t.Intent, Definition: t.Definition, Routers: []string{ends[0].Router, ends[1].Router},
 		Seen: t.seen(ends), Tunnel: t.tunnelPlan(ends),
 	}
-	if t.kind == adopt || t.kind == removal {
+	if t.kind == adopt || t.kind == removal || t.undone != 0 {
 		plan.Seen = t.touched(plan.Seen)
 	}
 	plan.State = change.StateDigest(plan.Seen)

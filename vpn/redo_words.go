@@ -29,6 +29,9 @@ func (t *works) summary() change.Text {
 		sessions += len(Sessions(e.snap))
 	}
 	facts := []any{"near", called(t.ends[0].site), "far", called(t.ends[1].site), "seconds", interruption, "count", sessions - t.dialled()}
+	if t.undone != 0 {
+		return t.undoneText(facts...)
+	}
 	switch t.kind {
 	case rotate:
 		return change.T("plan.rotate.summary", facts...)
@@ -72,6 +75,7 @@ func (t *works) blast(plan change.Plan) []change.Text {
 	if t.was != nil {
 		list = append(values(*t.was, t.Tunnel), t.freed()...)
 	}
+	list = append(list, t.undoneBlast()...)
 	if t.kind == addition {
 		list = append(list, change.T("plan.add.outage"))
 		return append(append(list, t.blastRows(plan)...), t.together()...)
@@ -176,6 +180,9 @@ func (t *works) warnings(plan change.Plan) []change.Text {
 		}
 		for _, row := range e.extra {
 			pair := []any{"router", e.Router, "source", row["src-address"], "destination", row["dst-address"]}
+			if t.kind == undo {
+				continue // its own, or as they were
+			}
 			if t.kind.rebuilds() {
 				list = append(list, change.T("plan.warn.policy_unwanted", pair...))
 			} else {

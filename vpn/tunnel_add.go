@@ -120,8 +120,8 @@ func (e *held) vacant(others []Tunnel) error {
 	}
 	for i := range e.page.peers {
 		p := &e.page.peers[i]
-		if e.shares() || p.Dynamic || !e.leads(p) || e.elsewhere(p, others) {
-			continue
+		if e.shares() || p.Dynamic || !e.leads(p) || e.elsewhere(p, others) || e.next != "" && p.Disabled {
+			continue // what was off beside the old rows may stand beside them again
 		}
 		return refuse("add_rows", "router", e.Router, "menu", menuPeer, "row", p.Name)
 	}

@@ -34,6 +34,11 @@ func PlanRemove(in TunnelChange) (change.Plan, error) {
 		}
 		e.remove(t)
 	}
+	return t.finishRemoval()
+}
+
+// finishRemoval puts the plan together that ends on nothing.
+func (t *works) finishRemoval() (change.Plan, error) {
 	plan := t.assemble()
 	plan.Retires = true
 	plan.Tunnel.Removes = true

@@ -1,0 +1,148 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vpnbot/change"
+	"vpnbot/change/secret"
+	"vpnbot/vpn"
+)
+
+// applied tells whether a request has done what it was to do.
+func applied(r change.Request) bool {
+	return slices.Contains([]change.State{change.Applied, change.Unproven, change.Proven, change.Committed}, r.State)
+}
+
+// tunnelOf is the tunnel that a request is about, or "".
+func tunnelOf(r change.Request) string {
+	if t := r.Plan.Tunnel; t != nil {
+		return t.Name
+	}
+	return r.Plan.Intent.Tunnel
+}
+
+// planUndo computes the plan that takes a request back which is not about an account.
+func (s *Service) planUndo(ctx context.Context, intent change.Intent) (change.Plan, []secret.Sealed, error) {
+	r, err := s.o.Ledger.RequestByNumber(ctx, intent.Undo)
+	if err != nil {
+		return change.Plan{}, nil, err
+	}
+	if tunnelOf(r) == "" {
+		return change.Plan{}, nil, cannot("other", "number", r.Number)
+	}
+	if err := vpn.Undoable(r); err != nil {
+		return change.Plan{}, nil, err
+	}
+	if err := s.unmoved(ctx, r); err != nil {
+		return change.Plan{}, nil, err
+	}
+	return s.planUndoTunnel(ctx, intent, r)
+}
+
+// unmoved refuses a request that was taken back already, or whose subject a later
+// one has changed: that one would be lost unseen. A later one that was itself taken
+// back does not count, nor does what took it back.
+func (s *Service) unmoved(ctx context.Context, r change.Request) error {
+	later, err := s.after(ctx, r)
+	if err != nil {
+		return err
+	}
+	undone := map[int64]bool{}
+	var over *change.Request
+	for _, l := range slices.Backward(later) {
+		if undone[l.Number] {
+			continue
+		}
+		switch n := l.Plan.Intent.Undo; {
+		case n == r.Number:
+			return cannot("done", "number", r.Number, "other", l.Number)
+		case n > r.Number:
+			undone[n] = true
+			continue
+		}
+		if over == nil {
+			over = &l
+		}
+	}
+	if over != nil {
+		return cannot("later", "number", r.Number, "later", over.Number)
+	}
+	return nil
+}
+
+// after returns the applied requests about the same subject that came after r, the
+// oldest first. One that only negotiated afresh changed nothing.
+func (s *Service) after(ctx context.Context, r change.Request) ([]change.Request, error) {
+	var list []change.Request
+	for n := r.Number + 1; ; n++ {
+		l, err := s.o.Ledger.RequestByNumber(ctx, n)
+		switch {
+		case errors.Is(err, change.ErrNotFound):
+			return list, nil
+		case err != nil:
+			return nil, fmt.Errorf("reading requests: %w", err)
+		case applied(l) && vpn.SameName(tunnelOf(l), tunnelOf(r)) && l.Plan.Intent.Account == nil && l.Plan.Intent.Verb != verbRekey:
+			list = append(list, l)
+		}
+	}
+}
+
+// planUndoTunnel reads both routers and computes the plan that takes a change to a
+// tunnel back.
+func (s *Service) planUndoTunnel(ctx context.Context, intent change.Intent, r change.Request) (change.Plan, []secret.Sealed, error) {
+	in := vpn.TunnelUndo{Done: r}
+	var err error
+	if in.TunnelChange, err = s.tunnelChange(ctx, intent); err != nil {
+		return change.Plan{}, nil, err
+	}
+	if in.Before, err = s.tunnelBefore(ctx, r.Plan.Definition); err != nil {
+		return change.Plan{}, nil, err
+	}
+	switch {
+	case in.Tunnel.Name == "" && (!r.Plan.Retires || in.Before == nil):
+		return change.Plan{}, nil, bad("tunnel.undefined")
+	case in.Tunnel.Name == "":
+		in.Tunnel, in.Definition = *in.Before, r.Plan.Definition
+		if in.Definition.Version, err = s.o.Ledger.DefinitionVersion(ctx, in.Definition.Kind, in.Definition.Name); err != nil {
+			return change.Plan{}, nil, fmt.Errorf("reading definitions: %w", err)
+		}
+	case r.Plan.Retires:
+		return change.Plan{}, nil, cannot("there", "number", r.Number, "tunnel", in.Tunnel.Name)
+	}
+	if r.Plan.Phased() {
+		if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.AddMenus()); err != nil {
+			return change.Plan{}, nil, err
+		}
+	}
+	var sealed []secret.Sealed
+	if in.Before != nil {
+		sealed = s.newKey(&in.TunnelChange)
+	}
+	plan, err := vpn.PlanUndoTunnel(in)
+	return plan, used(sealed, plan), err
+}
+
+// tunnelBefore is the definition from which a plan was computed, nil when there was
+// none.
+func (s *Service) tunnelBefore(ctx context.Context, ref change.DefinitionRef) (*vpn.Tunnel, error) {
+	if ref.Version == 0 {
+		return nil, nil
+	}
+	def, err := s.o.Ledger.DefinitionAt(ctx, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case def.Retired:
+		return nil, nil
+	}
+	t, err := vpn.DecodeTunnel(def)
+	return &t, err
+}
+
+// cannot says why a request is not taken back, and what to do instead.
+func cannot(why string, pairs ...any) *ParseError {
+	return &ParseError{change.T("rollback."+why, pairs...), change.T("rollback."+why+".hint", pairs...)}
+}

@@ -1,0 +1,268 @@
+package vpn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"vpnbot/change"
+)
+
+// TunnelUndo is what PlanUndoTunnel computes from besides what any change to a
+// tunnel needs. Its Tunnel is the definition that holds now; of a tunnel that was
+// removed, the one that held last. Snapshots are of AddMenus.
+type TunnelUndo struct {
+	TunnelChange
+	Done   change.Request // that is taken back
+	Before *Tunnel        // the definition before it; nil: there was none
+}
+
+// PlanUndoTunnel computes the plan that takes a committed change to a tunnel back:
+// the rows that the change took come again as its plan has recorded them, with a
+// new key, and those that it brought go; in the same phases, with the same proof. A
+// tunnel that the change made goes; one that it removed comes again. The definition
+// gets its values of before as a new version. What keeps the tunnel's packets out of
+// address translation stays. It returns a *Refusal when a row is not any more as the
+// change left it, when the tunnel did not stand before, and for what leaves nothing
+// that could be taken back.
+func PlanUndoTunnel(in TunnelUndo) (change.Plan, error) {
+	plan := in.Done.Plan
+	if err := Undoable(in.Done); err != nil {
+		return change.Plan{}, err
+	}
+	if in.Before == nil && plan.Retires {
+		return change.Plan{}, errors.New("planning a rollback: no definition before a removal")
+	}
+	in.undone = in.Done.Number
+	if !plan.Retires {
+		if err := in.checkLeft(); err != nil {
+			return change.Plan{}, err
+		}
+	}
+	switch {
+	case plan.Retires:
+		return in.again()
+	case in.Before == nil:
+		return in.away()
+	case !plan.Phased():
+		now := in.Tunnel
+		in.Tunnel, in.was = in.target(), &now
+		return in.setAlone()
+	}
+	return in.back()
+}
+
+// Undoable refuses what leaves nothing that a rollback could take back.
+func Undoable(r change.Request) error {
+	number := []any{"number", r.Number}
+	switch plan := r.Plan; {
+	case plan.Intent.Resume != 0:
+		return refuse("undo_resolved", append(number, "other", plan.Intent.Resume)...)
+	case plan.Phased() && len(plan.Steps) == 0:
+		return refuse("undo_rekey", number...)
+	case plan.Phased() && !plan.Retires && !slices.ContainsFunc(plan.Steps, func(s change.Step) bool { return s.Menu == menuProfile1 }) && plan.Defines == nil:
+		return refuse("undo_key", append(number, "tunnel", plan.Tunnel.Name)...)
+	}
+	return nil
+}
+
+// target is the definition of before. The key is new, and nobody else's.
+func (in TunnelUndo) target() Tunnel {
+	t := *in.Before
+	t.PSK, t.PSKMark = in.Tunnel.PSK, in.Tunnel.PSKMark
+	return t
+}
+
+// checkLeft refuses a definition that is not the one that the change left.
+func (in TunnelUndo) checkLeft() error {
+	left := in.Before
+	if body := in.Done.Plan.Defines; body != nil {
+		t, err := DecodeTunnel(change.Definition{DefinitionRef: in.Done.Plan.Definition, Body: body})
+		if err != nil {
+			return err
+		}
+		left = &t
+	}
+	if left == nil {
+		return errors.New("planning a rollback: no definition")
+	}
+	if d := left.Differences(in.Tunnel); len(d) > 0 {
+		return refuse("undo_defined", "number", in.Done.Number, "tunnel", in.Tunnel.Name, "key", d[0].Key)
+	}
+	return nil
+}
+
+// back puts the rows of before in place of those of the change.
+func (in TunnelUndo) back() (change.Plan, error) {
+	now := in.Tunnel
+	in.Tunnel, in.was = in.target(), &now
+	t, err := in.survey(true)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	if err := t.own(); err != nil {
+		return change.Plan{}, err
+	}
+	t.kind = undo
+	for _, e := range t.ends {
+		u := in.at(e)
+		for _, do := range []func() error{u.asLeft, u.untouched, u.stood, u.stage, u.cutBack} {
+			if err := do(); err != nil {
+				return change.Plan{}, err
+			}
+		}
+		if err := u.stageRules(); err != nil {
+			return change.Plan{}, err
+		}
+		u.goes()
+	}
+	plan, err := t.finish()
+	if err != nil || in.Done.Plan.Defines == nil {
+		return plan, err
+	}
+	plan.Defines, err = t.Tunnel.Encode()
+	return plan, err
+}
+
+// again makes a tunnel that was removed, from the rows that it had.
+func (in TunnelUndo) again() (change.Plan, error) {
+	in.Tunnel = in.target()
+	in.Tunnel.PSK = ""
+	if !in.Done.Plan.Phased() {
+		return in.defineAgain()
+	}
+	if err := in.checkAdd(); err != nil {
+		return change.Plan{}, err
+	}
+	t, err := in.open(true)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	if err := t.own(); err != nil {
+		return change.Plan{}, err
+	}
+	t.kind = addition
+	for _, e := range t.ends {
+		u := in.at(e)
+		vacant := func() error { return e.vacant(t.Others) }
+		for _, do := range []func() error{u.asLeft, u.stood, vacant, u.stage, u.cutBack} {
+			if err := do(); err != nil {
+				return change.Plan{}, err
+			}
+		}
+		if err := u.stageRules(); err != nil {
+			return change.Plan{}, err
+		}
+		e.openInput()
+		e.lookForward()
+	}
+	plan, err := t.finish()
+	if err != nil {
+		return change.Plan{}, err
+	}
+	plan.Defines, err = t.Tunnel.Encode()
+	return plan, err
+}
+
+// defineAgain brings the definition alone back: no router had a row of it.
+func (in TunnelUndo) defineAgain() (change.Plan, error) {
+	if slices.ContainsFunc(in.Others, func(o Tunnel) bool { return SameName(o.Name, in.Tunnel.Name) }) {
+		return change.Plan{}, refuse("add_exists", "tunnel", in.Tunnel.Name)
+	}
+	if err := in.checkDefinition(); err != nil {
+		return change.Plan{}, err
+	}
+	body, err := in.Tunnel.Encode()
+	if err != nil {
+		return change.Plan{}, err
+	}
+	plan := change.Plan{
+		Intent: in.Intent, Definition: in.Definition, Defines: body, Seen: []change.Observation{}, State: change.StateDigest(nil),
+		Summary: change.T("plan.back.alone", "tunnel", in.Tunnel.Name, "number", in.undone), Blast: []change.Text{change.T("plan.remove.norow")},
+	}
+	for _, end := range in.Tunnel.Ends {
+		plan.Routers = append(plan.Routers, end.Router)
+	}
+	return plan, nil
+}
+
+// away removes a tunnel that the change made: the rows that it brought, and no
+// other.
+func (in TunnelUndo) away() (change.Plan, error) {
+	in.Unchecked = true
+	if err := in.checkAdd(); err != nil {
+		return change.Plan{}, err
+	}
+	t, err := in.open(false)
+	if err != nil {
+		return change.Plan{}, err
+	}
+	if err := t.own(); err != nil {
+		return change.Plan{}, err
+	}
+	t.kind = removal
+	for _, e := range t.ends {
+		if err := e.adopt(t.Others); err != nil {
+			return change.Plan{}, err
+		}
+		if e.inBand() {
+			return change.Plan{}, refuse("remove_in_band", "router", e.Router, "tunnel", t.Tunnel.Name)
+		}
+		u := in.at(e)
+		for _, do := range []func() error{u.asLeft, u.untouched} {
+			if err := do(); err != nil {
+				return change.Plan{}, err
+			}
+		}
+		e.cutOldPeer()
+		u.switchOff()
+		u.none = true
+		u.goes()
+	}
+	return t.finishRemoval()
+}
+
+// own refuses a tunnel whose other end calls from any address: its policies come and
+// go with the calls, and what others had of its peer before is not known.
+func (t *works) own() error {
+	for _, e := range t.ends {
+		if e.shares() {
+			return refuse("undo_shared", "number", t.undone, "router", e.Router, "site", e.far.Site, "tunnel", t.Tunnel.Name)
+		}
+	}
+	return nil
+}
+
+// at is the part of the change that is taken back at one end.
+func (in TunnelUndo) at(e *held) *undoing {
+	plan := in.Done.Plan
+	return &undoing{
+		held: e, TunnelUndo: in,
+		brought: plan.In(change.PhaseStage, e.Router), turned: plan.In(change.PhaseCutOver, e.Router), took: plan.In(change.PhaseCommit, e.Router),
+	}
+}
+
+// undoneText is what people are told of a rollback before all else.
+func (t *works) undoneText(facts ...any) change.Text {
+	facts = append(facts, "number", t.undone)
+	switch t.kind {
+	case addition:
+		return change.T("plan.back.again", facts...)
+	case removal:
+		return change.T("plan.back.away", facts...)
+	}
+	return change.T("plan.back.summary", facts...)
+}
+
+// undoneBlast says what a rollback does not bring back.
+func (t *works) undoneBlast() []change.Text {
+	if t.undone == 0 || t.kind == removal {
+		return nil
+	}
+	return []change.Text{change.T("plan.back.key")}
+}
+
+// errUndo wraps what a recorded plan should have held.
+func errUndo(step change.Step) error {
+	return fmt.Errorf("planning a rollback: step %d of the request holds no row", step.ID)
+}
