@@ -267,6 +267,7 @@ func (s *Service) planAccountChange(ctx context.Context, intent change.Intent) (
 		}
 		in.Undone = &r
 	}
+	in.Router, _ = s.o.Estate.Router(dialin.Router)
 	if in.Snapshot, err = s.snapshot(ctx, dialin.Router, vpn.LifeMenus()...); err != nil {
 		return change.Plan{}, nil, err
 	}

@@ -47,6 +47,7 @@ func (s *Service) planDialIn(ctx context.Context, intent change.Intent) (change.
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
+	in.Router, _ = s.o.Estate.Router(in.DialIn.Router)
 	if in.Snapshot, err = s.snapshot(ctx, in.DialIn.Router, vpn.SetupMenus()...); err != nil {
 		return change.Plan{}, nil, err
 	}

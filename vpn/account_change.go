@@ -15,7 +15,7 @@ import (
 // LifeMenus returns the menus that a snapshot for PlanAccountChange holds. Only
 // device-mode may be absent.
 func LifeMenus() []string {
-	return []string{menuServer, menuActive, menuProfile, menuSecret, menuMode}
+	return []string{menuServer, menuActive, menuProfile, menuSecret, menuMode, menuUserActive}
 }
 
 // AccountChange is what PlanAccountChange computes from.
@@ -24,8 +24,11 @@ type AccountChange struct {
 	Now        time.Time
 	Definition change.DefinitionRef
 	DialIn     DialIn // of an expiry only Site and Router count
-	Snapshot   change.Snapshot
-	Known      change.Account // zero: the bot does not know the account
+	// Router is the server's, with the names under which the bot logs in: what ends
+	// the bot's own session there is refused. A zero one tells of no name.
+	Router   Router
+	Snapshot change.Snapshot
+	Known    change.Account // zero: the bot does not know the account
 	// Password is the sealed password that the account is to have, Mark its key
 	// mark, where what is done makes one.
 	Password secret.Ref
@@ -68,6 +71,9 @@ func PlanAccountChange(in AccountChange) (change.Plan, error) {
 	in.Intent.Account = &account
 	p := accountPlan{AccountChange: in, account: &account}
 	if err := p.make(); err != nil {
+		return change.Plan{}, err
+	}
+	if err := p.unharmed(); err != nil {
 		return change.Plan{}, err
 	}
 	plan := change.Plan{

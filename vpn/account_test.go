@@ -54,6 +54,7 @@ func office() vpn.AddAccount {
 				{".id": "*4", "name": "branch", "service": "pppoe", "profile": "default"},
 			},
 			"/system/device-mode": {{"mode": "advanced", "flagged": "false", "l2tp": "true"}},
+			"/user/active":        {},
 		}},
 	}
 }

@@ -3,7 +3,6 @@ package vpn
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
@@ -140,16 +139,7 @@ func (e *held) home() bool {
 // logins are the addresses from which the bot is logged in.
 func (e *held) logins() []netip.Addr {
 	r, _ := e.estate.Router(e.Router)
-	var list []netip.Addr
-	for _, row := range e.snap.Menus[menuUserActive] {
-		if name := row["name"]; name != r.Read.User && name != r.Write.User || !strings.HasPrefix(row["via"], "api") {
-			continue
-		}
-		if ip, err := netip.ParseAddr(row["address"]); err == nil {
-			list = add(list, ip)
-		}
-	}
-	return list
+	return logins(e.snap, r)
 }
 
 // tunnelPlan is what the engine needs beyond the steps.

@@ -30,6 +30,7 @@ const (
 // holds. Only device-mode may be absent.
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), []string{
+		menuUserActive,
 		menuInterface, menuBridge, menuEthernet, menuGRE, menuIPIP, menuEoIP, menuList, menuMember, menuFilter, menuNAT,
 	})
 	slices.Sort(menus)
@@ -45,6 +46,7 @@ type SetupDialIn struct {
 	// ledger holds, nil for none: a plan that changes nothing is empty.
 	DialIn   DialIn
 	Held     *DialIn
+	Router   Router           // with the names under which the bot logs in there
 	Snapshot change.Snapshot  // SetupMenus of its router
 	Owners   []change.Account // the accounts at this site that the ledger knows
 	// PSK is the sealed key that the server is to get, Mark its key mark. Both are
@@ -77,14 +79,14 @@ type setup struct {
 // defined: pool, PPP profile, the default IPsec profile and proposal, firewall,
 // the way back from the LAN, and at the end the server itself. The same input
 // gives the same plan. It returns a *Refusal when the server cannot or should not
-// be so.
+// be so, and when the bot itself comes through it.
 func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 	s := &setup{SetupDialIn: in}
 	if err := s.validate(); err != nil {
 		return change.Plan{}, err
 	}
 	for _, part := range []func() error{
-		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.firewall, s.lanReturn, s.server, s.foresee,
+		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.firewall, s.lanReturn, s.server, s.foresee, s.unharmed,
 	} {
 		if err := part(); err != nil {
 			return change.Plan{}, err
@@ -131,7 +133,7 @@ func (s *setup) plan(verb string) change.Plan {
 		p.Steps[i].ID, p.Steps[i].Router = i+1, s.DialIn.Router
 	}
 	for _, menu := range SetupMenus() {
-		if menu != menuActive {
+		if menu != menuActive && menu != menuUserActive { // they come and go
 			p.Seen = append(p.Seen, s.Snapshot.Observe(change.Query{Menu: menu}))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // PlanRotateL2TP computes the plan that gives a dial-in server a new pre-shared
 // key: one value on one router, which every client needs from its next call on.
 // The old key is lost unless somebody else keeps it. It returns a *Refusal when
-// the server has no use for a key.
+// the server has no use for a key, and when the bot itself comes through it.
 func PlanRotateL2TP(in SetupDialIn) (change.Plan, error) {
 	s := &setup{SetupDialIn: in}
 	if s.PSK == "" || s.Mark == "" || s.DialIn.Site != s.Intent.Site {
@@ -32,6 +32,9 @@ func PlanRotateL2TP(in SetupDialIn) (change.Plan, error) {
 		Menu: menuServer, Action: schema.Change, Before: schema.Row{}, After: schema.Row{}, Why: change.T("plan.dialin.step.key"),
 	}}
 	s.rekeyServer(&s.steps[0])
+	if err := s.unharmed(); err != nil {
+		return change.Plan{}, err
+	}
 	accounts := 0
 	for _, a := range Users(s.Snapshot) {
 		if !a.Disabled {
