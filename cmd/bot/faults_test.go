@@ -181,7 +181,8 @@ func (m *mess) play() (got muddled) {
 	if got.struck && got.took > overdue {
 		m.t.Errorf("%s: it took %v after everything works again, more than %v", where, got.took, overdue)
 	}
-	waitFor(mended.Add(m.lasts + time.Minute)) // what lasts longer than the change is over too
+	waitFor(mended)
+	time.Sleep(time.Minute)
 	m.lift()
 	if attended {
 		return m.attended(got, where)
@@ -333,7 +334,7 @@ func TestFaults(t *testing.T) {
 			}
 			calm := muddle(t, catalog, c, mishap{name: "nothing"}, 0, c.routers...)
 			for k, x := range mishaps() {
-				if c.fleeting > 0 && x.lasts >= c.fleeting {
+				if c.fleeting > 0 && x.lasts >= c.fleeting || c.inBand && x.meddles { // who breaks the tunnel in band shuts the bot out
 					continue
 				}
 				for _, on := range sets(c.routers) {
@@ -395,6 +396,9 @@ func sets(routers []string) [][]string {
 func due(c story, mishap, nth int, on []string) bool {
 	if c.name == "redo" || len(c.routers) == 1 {
 		return true
+	}
+	if (c.inBand || c.stuck != nil) && (3*mishap+nth)%7 != 0 {
+		return false
 	}
 	sets := sets(c.routers)
 	return slices.Equal(sets[(mishap+nth)%len(sets)], on)

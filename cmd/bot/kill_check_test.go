@@ -355,9 +355,6 @@ func (m *remains) notices() {
 				want[prefix+r.ID] = n
 			}
 		}
-		if n := m.count(change.EventLogged, r.Number); n > 0 { // a bot that died before it read them keeps none
-			want["logs:"+r.ID] = n
-		}
 		if r.State == change.Proven {
 			want["proven:"+r.ID] = 1
 		}

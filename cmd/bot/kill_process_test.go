@@ -397,7 +397,7 @@ func TestKill_Process(t *testing.T) {
 	t.Parallel()
 	began, kills := time.Now(), 3
 	if killFull() {
-		kills = 20
+		kills = 22
 	}
 	h := newChase(t, 9)
 	h.next = h.account
@@ -413,7 +413,7 @@ func TestKill_VerbProcess(t *testing.T) {
 	t.Parallel()
 	began, kills := time.Now(), 1
 	if killFull() {
-		kills = 20
+		kills = 22
 	}
 	h := newChase(t, 10)
 	h.deep = 40
