@@ -26,11 +26,18 @@ func statusMenus() []string {
 	return []string{"/ip/address", "/ip/ipsec/active-peers", "/ip/ipsec/installed-sa", "/ip/ipsec/peer", "/ip/ipsec/policy"}
 }
 
-// expected is what vpn.Judge has to look for.
-func expected(t *change.TunnelPlan) vpn.Expected {
+// expected is what vpn.Judge has to look for: the tunnel where it is to be, or where
+// it was.
+func expected(t *change.TunnelPlan, old bool) vpn.Expected {
 	want := vpn.Expected{Tunnel: vpn.Tunnel{Name: t.Name}}
 	for i, end := range t.Ends {
 		x := vpn.ExpectedEnd{Site: end.Site, Router: end.Router, Local: end.Local, Remote: end.Remote}
+		if old && end.WasLocal.IsValid() {
+			x.Local = end.WasLocal
+		}
+		if old && end.WasRemote.IsValid() {
+			x.Remote = end.WasRemote
+		}
 		if end.RemoteID != "" {
 			x.Remote, x.RemoteAny, x.RemoteID = netip.Addr{}, true, end.RemoteID
 		}
@@ -50,8 +57,13 @@ type both struct {
 	sides [2]vpn.Side
 }
 
-// look2 looks at both routers at once, a single time each.
+// look2 looks at both routers at once, a single time each. Once it is decided to go
+// back, the tunnel is looked for where it was.
 func (j *job) look2(ctx context.Context) both {
+	return j.lookAt(ctx, j.r.Decided == change.DecidedRevert)
+}
+
+func (j *job) lookAt(ctx context.Context, old bool) both {
 	var b both
 	var halves [2][]vpn.Half
 	var group sync.WaitGroup
@@ -65,14 +77,15 @@ func (j *job) look2(ctx context.Context) both {
 		})
 	}
 	group.Wait()
-	b.sides = vpn.Judge(expected(j.r.Plan.Tunnel), halves, time.Now()).Sides
+	b.sides = vpn.Judge(expected(j.r.Plan.Tunnel, old), halves, time.Now()).Sides
 	return b
 }
 
-// sides waits until both routers answer and returns what they show.
+// sides waits until both routers answer and returns what they show of the tunnel
+// where it was.
 func (j *job) sides(ctx context.Context) ([2]vpn.Side, error) {
 	for {
-		if b := j.look2(ctx); b.errs[0] == nil && b.errs[1] == nil {
+		if b := j.lookAt(ctx, true); b.errs[0] == nil && b.errs[1] == nil {
 			return b.sides, nil
 		}
 		for _, end := range j.r.Plan.Tunnel.Ends { // notes a silent router on the card

@@ -45,6 +45,8 @@ func siteKinds() []siteKind {
 		{name: "1:1 NAT, both", wan: behind(vpn.OneToOneNAT, vpn.Both), inner: "10.64.0.2"},
 		{name: "1:1 NAT, waits", wan: behind(vpn.OneToOneNAT, vpn.Respond), inner: "10.64.0.2", down: true},
 		{name: "several WANs", wan: fixed, hq: []vpn.WAN{one, two}},
+		{name: "several WANs, a dynamic end", wan: dynamic, hq: []vpn.WAN{one, two}},
+		{name: "several WANs, shared", wan: dynamic, hq: []vpn.WAN{one, two}, shared: true},
 		{name: "dynamic", wan: dynamic},
 		{name: "dynamic, shared", wan: dynamic, shared: true},
 		{name: "carrier NAT", wan: carrier, inner: "10.64.0.2"},
@@ -100,7 +102,9 @@ func (k siteKind) rows(x vpn.ExpectedEnd, t vpn.Tunnel, dug bool) map[string][]s
 		menus["/ip/address"] = []schema.Row{{"address": inner + "/24", "interface": "ether1"}, {"address": "192.168.88.1/24", "interface": "ether2"}}
 	}
 	if k.shared && x.Router == "gw-hq" {
+		addresses := menus["/ip/address"]
 		maps.Copy(menus, hub())
+		menus["/ip/address"] = addresses
 		if !dug {
 			menus["/ip/ipsec/identity"], menus["/ip/ipsec/policy"] = menus["/ip/ipsec/identity"][:1], menus["/ip/ipsec/policy"][:1]
 			menus["/ip/ipsec/policy/group"] = menus["/ip/ipsec/policy/group"][1:]
@@ -196,8 +200,6 @@ func sitesRefused(k siteKind, v siteVerb) string {
 		return "plan.refuse.shared_profile"
 	case k.down:
 		return "plan.refuse.tunnel_definition"
-	case v.name == "tunnel set WAN":
-		return "plan.refuse.set_fixed"
 	}
 	return ""
 }

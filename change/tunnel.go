@@ -54,6 +54,10 @@ type TunnelEnd struct {
 	// Local and Remote are the addresses of phase 1 as this router shows them.
 	Local  netip.Addr `json:"local"`
 	Remote netip.Addr `json:"remote"`
+	// WasLocal and WasRemote are those of the old rows, in a plan that moves an end to
+	// another WAN; otherwise they are not valid.
+	WasLocal  netip.Addr `json:"wasLocal,omitzero"`
+	WasRemote netip.Addr `json:"wasRemote,omitzero"`
 	// RemoteID is set where the other end may call from any address: the ID under
 	// which active peers show it. Remote is where it was seen last then.
 	RemoteID string `json:"remoteId,omitempty"`

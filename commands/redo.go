@@ -89,7 +89,7 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 		return change.Plan{}, nil, bad("tunnel.undefined")
 	}
 	menus := vpn.TunnelMenus()
-	if intent.Verb == verbAdd || intent.Verb == verbRemove {
+	if intent.Verb == verbAdd || intent.Verb == verbRemove || intent.Verb == verbSet {
 		menus = vpn.AddMenus()
 	}
 	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, menus); err != nil {

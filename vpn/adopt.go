@@ -21,7 +21,10 @@ type held struct {
 	pools         []string // of the dial-in server here
 	snap          change.Snapshot
 	page          *page
-	local, remote netip.Addr // between which phase 1 runs, as this router sees it
+	local, remote netip.Addr   // between which phase 1 runs, as this router sees it
+	was           *ExpectedEnd // where an end moves to another WAN: what holds until then
+	wasLocal      netip.Addr
+	wasRemote     netip.Addr
 
 	peer     schema.Row   // nil: none
 	identity schema.Row   // nil: none
@@ -52,7 +55,11 @@ func newHeld(in TunnelChange, want Expected, i int) (*held, error) {
 		}
 	}
 	if in.was != nil {
-		e.dropped = without(in.was.Expect(in.Estate).Ends[i].Policies, e.want.Policies)
+		was := in.was.Expect(in.Estate).Ends[i]
+		e.dropped = without(was.Policies, e.want.Policies)
+		if in.moves() {
+			e.was = &was
+		}
 	}
 	return e, e.checkRouter()
 }
@@ -133,34 +140,41 @@ func (e *held) takePolicy(n int, p *policyRow, row schema.Row) error {
 // locate finds the addresses between which phase 1 runs: the configured ones,
 // else what the routers say themselves.
 func (e *held) locate(other *held) {
-	e.local = e.want.Local
-	if !e.local.IsValid() {
-		e.local = e.address()
-	}
-	e.remote = e.want.Remote
-	if e.remote.IsValid() {
-		return
-	}
-	if e.shares() {
-		if e.remote = e.called(); e.remote.IsValid() {
-			return
-		}
-	}
-	for i := range e.page.peers {
-		if p := &e.page.peers[i]; !p.Dynamic && p.Address == e.want.RemoteName && p.current.IsValid() {
-			e.remote = p.current
-			return
-		}
-	}
-	if w, ok := wanOf(e.estate, e.far); ok && w.NAT == NoNAT {
-		e.remote = other.address()
+	e.local, e.remote = e.addressesOf(e.want, other, other.want)
+	if e.was != nil {
+		e.wasLocal, e.wasRemote = e.addressesOf(*e.was, other, *other.was)
 	}
 }
 
-// address is what this router has on the tunnel's WAN.
-func (e *held) address() netip.Addr {
+// addressesOf returns the addresses between which phase 1 runs by what is expected of
+// this end and of the other.
+func (e *held) addressesOf(want ExpectedEnd, other *held, far ExpectedEnd) (local, remote netip.Addr) {
+	if local = want.Local; !local.IsValid() {
+		local = e.address(want.Interface)
+	}
+	if remote = want.Remote; remote.IsValid() {
+		return local, remote
+	}
+	if want.RemoteAny {
+		if remote = e.called(); remote.IsValid() {
+			return local, remote
+		}
+	}
+	for i := range e.page.peers {
+		if p := &e.page.peers[i]; !p.Dynamic && p.Address == want.RemoteName && p.current.IsValid() {
+			return local, p.current
+		}
+	}
+	if w, ok := wanOf(e.estate, End{Site: far.Site, WAN: far.Interface}); ok && w.NAT == NoNAT {
+		remote = other.address(far.Interface)
+	}
+	return local, remote
+}
+
+// address is what this router has on a WAN.
+func (e *held) address(wan string) netip.Addr {
 	for _, a := range e.page.addresses {
-		if slices.Contains(a.interfaces[:], e.WAN) && a.ip.Is4() {
+		if slices.Contains(a.interfaces[:], wan) && a.ip.Is4() {
 			return a.ip
 		}
 	}

@@ -117,13 +117,17 @@ func wantedBy(others []Tunnel, router string, s Selectors) bool {
 	})
 }
 
-// leads tells whether a peer leads to the other end, over this end's WAN.
+// leads tells whether a peer leads to the other end, over this end's WAN: the one of
+// the definition, or the one from which the end moves.
 func (e *held) leads(p *peerRow) bool {
-	if p.local.IsValid() && e.want.Local.IsValid() && p.local != e.want.Local {
+	return e.leadsTo(p, e.want, e.remote) || e.was != nil && e.leadsTo(p, *e.was, e.wasRemote)
+}
+
+func (e *held) leadsTo(p *peerRow, want ExpectedEnd, remote netip.Addr) bool {
+	if p.local.IsValid() && want.Local.IsValid() && p.local != want.Local {
 		return false
 	}
-	want := e.want
-	if want.Remote = e.remote; p.prefix.IsSingleIP() && p.prefix.Addr().Unmap() == e.remote {
+	if want.Remote = remote; p.prefix.IsSingleIP() && p.prefix.Addr().Unmap() == remote {
 		return true
 	}
 	return (&view{want: want}).leads(p)

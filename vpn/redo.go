@@ -113,6 +113,7 @@ func (t *works) remake() (change.Plan, error) {
 	}
 	for _, e := range t.ends {
 		e.redo(t)
+		e.move()
 	}
 	return t.finish()
 }

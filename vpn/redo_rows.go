@@ -94,7 +94,7 @@ func (e *held) newPeer(t *works) schema.Row {
 	switch {
 	case e.want.Local.IsValid() && len(e.site.WANs) > 1:
 		row["local-address"] = e.want.Local.String()
-	case e.peer["local-address"] != "":
+	case e.peer["local-address"] != "" && !e.moves():
 		row["local-address"] = e.peer["local-address"]
 	}
 	return canonical(menuPeer, row)

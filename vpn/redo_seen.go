@@ -94,6 +94,10 @@ func (e *held) queries(t *works) []change.Query {
 	for _, pair := range e.dropped {
 		ask(menuNAT, "chain", "srcnat", "src-address", pair.Source.String(), "dst-address", pair.Destination.String())
 	}
+	if e.was != nil {
+		ask(menuFilter)
+		ask(menuMember)
+	}
 	if t.kind == addition {
 		ask(menuPool)
 		ask(menuFilter)
@@ -147,6 +151,9 @@ func (t *works) tunnelPlan(ends [2]*held) *change.TunnelPlan {
 	p := &change.TunnelPlan{Name: t.Tunnel.Name, Guard: tunnelGuard, Patience: tunnelPatience}
 	for i, e := range ends {
 		end := change.TunnelEnd{Router: e.Router, Site: e.Site, Local: e.local, Remote: e.remote, InBand: e.inBand()}
+		if e.was != nil {
+			end.WasLocal, end.WasRemote = e.wasLocal, e.wasRemote
+		}
 		if e.shares() {
 			end.RemoteID = e.want.RemoteID
 		}

@@ -352,10 +352,13 @@ func (e *held) sharedQueries(t *works) []change.Query {
 		ask(menuNAT, schema.Row{"chain": "srcnat", "action": "masquerade"})
 		ask(menuNAT, schema.Row{"chain": "srcnat", "action": "src-nat"})
 	}
-	switch t.kind {
-	case removal:
+	switch {
+	case e.was != nil:
+		ask(menuFilter, nil)
+		ask(menuMember, nil)
+	case t.kind == removal:
 		ask(menuFilter, schema.Row{"chain": "input", "comment": e.tunnel})
-	case addition:
+	case t.kind == addition:
 		ask(menuPool, nil)
 		ask(menuFilter, nil)
 		ask(menuMember, nil)

@@ -127,7 +127,7 @@ func endKeys() []tunnelKey {
 			set: func(t *Tunnel, i int, v string) { t.Ends[i].Probes = split(v, netip.ParseAddr) },
 		},
 		{
-			name: "wan", end: true, fixed: true, shown: "ether1", read: readWord,
+			name: "wan", end: true, shown: "ether1", read: readWord,
 			get: func(t Tunnel, i int) string { return t.Ends[i].WAN }, set: func(t *Tunnel, i int, v string) { t.Ends[i].WAN = v },
 		},
 		{

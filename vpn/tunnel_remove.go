@@ -1,6 +1,7 @@
 package vpn
 
 import (
+	"net/netip"
 	"slices"
 
 	"vpnbot/change"
@@ -77,7 +78,7 @@ func (e *held) remove(t *works) {
 		e.commit(menuPolicy, row, e.thisPolicy(row), change.T("plan.step.policy_removed", "source", row["src-address"], "destination", row["dst-address"]))
 	}
 	e.commitBypasses()
-	e.commitInput()
+	e.commitInput(netip.Addr{})
 	if e.shares() {
 		e.commitShared(t)
 		return
@@ -96,10 +97,14 @@ func (e *held) thisPolicy(row schema.Row) schema.Row {
 	return match
 }
 
-// commitInput removes the rules that the bot made to let the other end in: they bear
-// its mark behind the tunnel's name.
-func (e *held) commitInput() {
+// commitInput removes the rules that the bot made to let the other end in, from its
+// address or, with the zero one, all of them: they bear its mark behind the tunnel's
+// name.
+func (e *held) commitInput(from netip.Addr) {
 	for _, row := range e.snap.Menus[menuFilter] {
+		if from.IsValid() && row["src-address"] != from.String() {
+			continue
+		}
 		if row["chain"] != "input" || defaulted(menuFilter, row, "action") != "accept" || !marked(row) || change.Unmarked(row["comment"]) != e.tunnel {
 			continue
 		}

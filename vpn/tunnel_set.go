@@ -27,6 +27,11 @@ func PlanSet(in TunnelChange) (change.Plan, error) {
 		return change.Plan{}, refuse("set_broken", "key", weak[0].Key, "value", weak[0].Value, "better", weak[0].Better)
 	}
 	in.Tunnel, in.was = next, &was
+	if in.moves() {
+		if err := in.checkMove(); err != nil {
+			return change.Plan{}, err
+		}
+	}
 	if !slices.ContainsFunc(differences, func(d Difference) bool { return !d.bare }) {
 		return in.setAlone()
 	}

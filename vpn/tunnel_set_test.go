@@ -87,6 +87,9 @@ func TestPlanSet_BypassOfAnother(t *testing.T) {
 func TestPlanSet_Said(t *testing.T) {
 	main := narrow(redoWorld())
 	main.Tunnel.Exchange = "main"
+	dynamic := narrow(redoWorld())
+	dynamic.Estate.Sites = slices.Clone(dynamic.Estate.Sites)
+	dynamic.Estate.Sites[0].WANs = append(slices.Clone(dynamic.Estate.Sites[0].WANs), vpn.WAN{Interface: "ether9", Dynamic: true, NAT: vpn.NoNAT, Role: vpn.Initiate})
 	tests := []struct {
 		name, typed           string
 		in                    vpn.TunnelChange
@@ -103,7 +106,8 @@ func TestPlanSet_Said(t *testing.T) {
 		{name: "both wait", in: narrow(redoWorld()), typed: "hq.role=respond fengshan.role=respond", refused: "tunnel_definition"},
 		{name: "a name in main mode", in: main, typed: "hq.id=fqdn:hq.example", refused: "tunnel_definition"},
 		{name: "outside the LAN", in: narrow(redoWorld()), typed: "hq.prefixes=10.0.0.0/24 hq.probes=none", refused: "tunnel_definition"},
-		{name: "moved", in: narrow(redoWorld()), typed: "hq.wan=ether2", refused: "set_fixed"},
+		{name: "moved to another router", in: narrow(redoWorld()), typed: "hq.router=gw-2", refused: "set_fixed"},
+		{name: "moved to a WAN that nobody can call", in: dynamic, typed: "hq.wan=ether9 hq.role=initiate", refused: "set_wan"},
 	}
 	for _, tt := range tests {
 		plan, err := vpn.PlanSet(setting(t, copied(tt.in), tt.typed))

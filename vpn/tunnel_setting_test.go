@@ -102,7 +102,7 @@ func TestTunnel_With(t *testing.T) {
 		}
 	}
 	for typed, want := range map[string]string{
-		"taichung.role=both": "set_site", "exchange=ike2 exchange=main": "set_twice", "hq.wan=ether9": "set_fixed", "hq.router=gw-2": "set_fixed",
+		"taichung.role=both": "set_site", "exchange=ike2 exchange=main": "set_twice", "hq.router=gw-2": "set_fixed",
 	} {
 		_, err := before.With(settings(t, typed), false)
 		if r, ok := errors.AsType[*vpn.Refusal](err); !ok || r.Text.ID != "plan.refuse."+want {
