@@ -165,6 +165,8 @@ func (w *world) end() {
 // connected. around is called at every transaction of the ledger; nil for none.
 func (w *world) start(around func(written bool) error) {
 	w.t.Helper()
+	// Slack may not have noticed yet that the last bot hung up, and would hand it an event.
+	w.until(w.t, "no connection", func() bool { return w.slack.Connections() == 0 })
 	w.boot(around)
 	w.until(w.t, "a connection", func() bool { return w.slack.Connections() > 0 })
 }
