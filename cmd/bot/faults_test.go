@@ -329,7 +329,7 @@ func TestFaults(t *testing.T) {
 	slowest := map[string]slow{}
 	t.Run("of", func(t *testing.T) {
 		for i, c := range stories() {
-			if c.flagged || !killFull() && (c.inBand || c.stuck != nil) || raceDetector && !slices.Contains([]string{"redo", "tunnel remove", "deluser", "dialin setup"}, c.name) {
+			if c.flagged || !killFull() && c.far() || raceDetector && !slices.Contains([]string{"redo", "tunnel remove", "deluser", "dialin setup"}, c.name) {
 				continue // the race detector makes everything slow, and there is nothing to race for in the others
 			}
 			calm := muddle(t, catalog, c, mishap{name: "nothing"}, 0, c.routers...)
@@ -397,7 +397,7 @@ func due(c story, mishap, nth int, on []string) bool {
 	if c.name == "redo" || len(c.routers) == 1 {
 		return true
 	}
-	if (c.inBand || c.stuck != nil) && (3*mishap+nth)%7 != 0 {
+	if c.far() && (3*mishap+nth)%7 != 0 {
 		return false
 	}
 	sets := sets(c.routers)

@@ -79,22 +79,42 @@ func rowStory(name, line, about, router string) story {
 // stories has an entry for each changing verb. The owner's part in adduser is played
 // by TestKill_Point.
 func stories() []story {
-	return slices.Concat(tunnelStories(), accountStories(), dialInStories(), stuckStories(), inBandStories())
+	return slices.Concat(tunnelStories(), accountStories(), dialInStories(), undoStories(), stuckStories(), inBandStories())
 }
 
 func tunnelStories() []story {
+	set, add := tunnelSet(), tunnelAdd()
 	refused := tunnelStory("redo, refused", "/vpn redo fengshan")
 	refused.flagged, refused.repeats = true, false
-	set := tunnelStory("tunnel set", "/vpn tunnel set hq-fengshan exchange=ike2")
-	set.again = "/vpn tunnel set hq-fengshan exchange=main"
-	add := tunnelStory("tunnel add", "/vpn tunnel add 鳳山 台中")
-	add.about, add.tunnel, add.form, add.routers, add.repeats = "fengshan-taichung", "fengshan-taichung", "鳳山↔台中", []string{"gw-fengshan", "gw-taichung"}, false
 	return []story{
 		tunnelStory("redo", "/vpn redo fengshan"),
 		tunnelStory("rotate psk", "/vpn rotate psk fengshan"),
 		tunnelStory("rekey", "/vpn rekey fengshan"),
 		refused, set, add, tunnelRemove(),
 	}
+}
+
+func tunnelSet() story {
+	c := tunnelStory("tunnel set", "/vpn tunnel set hq-fengshan exchange=ike2")
+	c.again = "/vpn tunnel set hq-fengshan exchange=main"
+	return c
+}
+
+func tunnelAdd() story {
+	c := tunnelStory("tunnel add", "/vpn tunnel add 鳳山 台中")
+	c.about, c.tunnel, c.form, c.routers, c.repeats = "fengshan-taichung", "fengshan-taichung", "鳳山↔台中", []string{"gw-fengshan", "gw-taichung"}, false
+	return c
+}
+
+// undoStories take changes to tunnels back.
+func undoStories() []story {
+	all := []story{tunnelSet(), tunnelAdd(), tunnelRemove()}
+	for i, c := range all {
+		all[i].name, all[i].line, all[i].again = "rollback of "+c.name, "/vpn rollback 1", ""
+		all[i].before, all[i].repeats = []story{c}, false
+	}
+	all[2].form = tunnelName // what is not defined has no title
+	return all
 }
 
 // tunnelRemove leaves nothing: it cannot be played again.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"vpnbot/change"
@@ -21,6 +22,11 @@ type stuck struct {
 	// replaced: what follows does not end it one way or the other, but begins with
 	// what the routers hold.
 	replaced bool
+}
+
+// far tells that a story takes long to get to.
+func (c story) far() bool {
+	return c.stuck != nil || c.inBand || slices.ContainsFunc(c.before, func(b story) bool { return len(b.routers) > 1 })
 }
 
 // stuckStories are how people end a redo that needs them.

@@ -361,7 +361,7 @@ func TestKill_Verb(t *testing.T) {
 	var all []*tally
 	t.Run("of", func(t *testing.T) {
 		for _, c := range stories() {
-			if raceDetector && !killFull() && (c.stuck != nil || c.inBand) {
+			if raceDetector && !killFull() && c.far() {
 				continue // the race detector makes everything slow, and there is nothing to race for in these
 			}
 			l := &tally{c: c, splits: map[string]int{}}
@@ -398,7 +398,7 @@ func sampled(c story, at int) bool {
 	switch {
 	case raceDetector:
 		every = 149
-	case c.stuck != nil || c.inBand:
+	case c.far():
 		every = 83
 	}
 	return at%every == len(c.name)%every
