@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"vpnbot/ros/schema"
@@ -16,6 +17,7 @@ const (
 	menuFilter  = "/ip/firewall/filter"
 	menuMember  = "/interface/list/member"
 	menuIPAddr  = "/ip/address"
+	menuGroup   = "/ip/ipsec/policy/group"
 	guestRouter = "lns" // what the server calls itself in PPP
 )
 
@@ -79,7 +81,7 @@ func only(rows map[string][]schema.Row, menu string, where schema.Row) (schema.R
 }
 
 // swanctl writes phase 1 and 2 as the dynamic peer l2tp-in-server has them: the
-// default profile, the default proposal, main mode, transport.
+// default profile, the proposal of the default group's template, main mode, transport.
 func (d dialIn) swanctl() (string, error) {
 	if use := d.server["use-ipsec"]; !on(d.server, "enabled") || use != "required" && use != "yes" {
 		return "", fmt.Errorf("the server is off or has no IPsec")
@@ -88,7 +90,15 @@ func (d dialIn) swanctl() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	proposal, err := only(d.rows, menuProposal, schema.Row{"default": "true"})
+	group, err := only(d.rows, menuGroup, schema.Row{"default": "true"})
+	if err != nil {
+		return "", err
+	}
+	template, err := only(d.rows, menuPolicy, schema.Row{"template": "true", "group": group["name"], "disabled": "false"})
+	if err != nil {
+		return "", err
+	}
+	proposal, err := only(d.rows, menuProposal, schema.Row{"name": template["proposal"], "disabled": "false"})
 	if err != nil {
 		return "", err
 	}
@@ -130,14 +140,15 @@ func (d dialIn) xl2tpd() (string, error) {
 func (d dialIn) options() (string, error) {
 	lines := []string{"name " + guestRouter, "auth", "nodefaultroute", "mtu " + d.server["max-mtu"], "mru " + d.server["max-mru"]}
 	offered := words(d.server["authentication"])
-	for name, option := range map[string]string{"pap": "pap", "chap": "chap", "mschap1": "mschap", "mschap2": "mschap-v2"} {
+	for _, method := range [][2]string{{"pap", "pap"}, {"chap", "chap"}, {"mschap1", "mschap"}, {"mschap2", "mschap-v2"}} {
 		verb := "refuse-"
-		for _, o := range offered {
-			if o == name {
-				verb = "require-"
-			}
+		if slices.Contains(offered, method[0]) {
+			verb = "require-"
 		}
-		lines = append(lines, verb+option)
+		lines = append(lines, verb+method[1])
+	}
+	if use := or(d.profile, "use-encryption", "default"); use == "required" {
+		return "", &unknown{menuPPP, d.profile[schema.ID], "use-encryption", use}
 	}
 	for _, ip := range words(d.profile["dns-server"]) {
 		lines = append(lines, "ms-dns "+ip)

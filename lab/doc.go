@@ -65,4 +65,18 @@
 //	connections that are tracked        the kernel's, by its own rules    the simulator's table is another
 //	SAs that replace those at the end   not played                        nothing here lasts so long
 //	of their lifetime
+//
+// # A dial-in server
+//
+// L2TP needs transport mode and PPP, which take a kernel that has them.
+// DialInServer translates a router's rows for a guest under QEMU, in which
+// testdata/dialin lets a computer dial in before, after and beside what the rows
+// say. There strongSwan, xl2tpd, pppd and nft stand for RouterOS:
+//
+//	what                                here                              followed instead
+//	generated policies                  the daemon makes them             the template of the default group says which proposal
+//	an active session's row is removed  pppd is told to end               the simulator says that it is gone
+//	a new pre-shared key                counts from the next phase 1      the manual does not say what becomes of the old one
+//	change-tcp-mss, only-one,           not played                        the vendor's manual, PPP AAA
+//	keepalives, limits of sessions
 package lab

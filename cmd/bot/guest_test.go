@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,18 +21,19 @@ import (
 )
 
 // Ensure a computer that proposes what an untouched Windows does gets in to a server
-// that the bot set up: RouterOS's own default firewall before, "dialin setup" and
-// "adduser", and then the router's rows as strongSwan, xl2tpd, pppd and nft play them
-// under a stock kernel. It takes QEMU, minutes and root, so it runs when it is asked
-// to ("make lab-l2tp").
+// that the bot set up, as long as the bot means it to: RouterOS's own default firewall
+// before, "dialin setup" and "adduser", then "disable", "rotate l2tp" and "deluser", at
+// every stage the router's rows as strongSwan, xl2tpd, pppd and nft play them under a
+// stock kernel. That takes QEMU, minutes and root, so it runs when it is asked to ("make
+// lab-l2tp"); what the guest would be given is made in any case.
 func TestGuest(t *testing.T) {
+	var files map[string]string
+	synctest.Test(t, func(t *testing.T) { files = guestFiles(t) })
 	cache := os.Getenv("VPNBOT_GUEST")
 	if cache == "" {
 		t.Skip("VPNBOT_GUEST names no directory for the guest's kernel")
 	}
 	dir := t.TempDir()
-	var files map[string]string
-	synctest.Test(t, func(t *testing.T) { files = guestFiles(t) })
 	for _, script := range []string{"boot.sh", "guest.sh"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", "lab", "testdata", "dialin", script))
 		if err != nil {
@@ -42,11 +42,15 @@ func TestGuest(t *testing.T) {
 		files[script] = string(b)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil { //nolint:gosec // scripts run
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil { //nolint:gosec // scripts run
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 35*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
 	boot := exec.CommandContext(ctx, filepath.Join(dir, "boot.sh"), cache, dir)
@@ -60,15 +64,21 @@ func TestGuest(t *testing.T) {
 		word, _, _ := strings.Cut(strings.TrimSpace(scanner.Text()), " ")
 		said[word] = true
 	}
-	for _, want := range []string{"KEPT-OUT-BEFORE", "IPSEC-UP", "ADDRESS", "LAN-REACHED", "LARGE-REACHED", "WRONG-PASSWORD-REFUSED"} {
+	for _, want := range []string{
+		"KEPT-OUT-BEFORE", "IPSEC-UP", "KEPT-OUT-WITHOUT-RULE", "CLEAR-TEXT-HEARD-WITHOUT-POLICY", "CLEAR-TEXT-REFUSED",
+		"ADDRESS", "LAN-REACHED", "LARGE-REACHED", "WRONG-PASSWORD-REFUSED", "DISABLED-SESSION-ENDED", "DISABLED-REFUSED",
+		"OLD-KEY-REFUSED", "NEW-KEY-ADDRESS", "DELETED-SESSION-ENDED", "DELETED-REFUSED",
+	} {
 		if !said[want] {
 			t.Errorf("the guest never said %s", want)
 		}
 	}
 }
 
-// guestFiles sets up a server and an account through Slack, and returns what a guest
-// needs to play that router.
+// guestFiles sets up a server and an account through Slack and takes them away again,
+// and returns what a guest needs to play that router: for each stage a directory, and
+// the rules of before, and those of after without the bot's rule for L2TP, and with
+// one that does not ask for IPsec.
 func guestFiles(t *testing.T) map[string]string {
 	w := newWorld(t)
 	i := slices.IndexFunc(w.routers, func(o *office) bool { return o.Name == "taichung" })
@@ -78,34 +88,99 @@ func guestFiles(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	links := map[string]string{"ether1": "wan", "ether2": "lan"}
-	rows := func() map[string][]schema.Row {
-		all := map[string][]schema.Row{}
-		for _, menu := range schema.Paths() {
-			all[menu] = o.router.Rows(menu)
-		}
-		return all
+	files := map[string]string{
+		"world": "SERVER=192.0.2.30\nCLIENT=192.0.2.50\nHOST=192.168.99.31\nGATEWAY=192.168.99.1\nLAN=192.168.99.0/24\n",
 	}
-	before, err := lab.Rules(rows(), links)
-	if err != nil {
+	var err error
+	if files["before.nft"], err = lab.Rules(guestRows(o), guestLinks()); err != nil {
 		t.Fatal(err)
 	}
 	w.start(nil)
 	w.order(t, "/vpn dialin setup taichung server=192.0.2.30 ranges=192.168.199.10-192.168.199.60 local=192.168.199.1 dns=192.168.99.1", "taichung")
 	w.order(t, "/vpn adduser mei-01 --for @mei --site taichung", "mei-01")
-	files, err := lab.DialInServer(rows(), links)
+	w.order(t, "/vpn adduser mei-02 --for @mei --site taichung", "mei-02") // stays: without any account pppd does not ask for one
+	c := o.client("mei-01", "192.0.2.50")
+	files["account"], files["password"] = c.Account, c.Password
+	guestStage(t, files, o, "set-up")
+	ours := func(row schema.Row) bool { return row["chain"] == "input" && row["dst-port"] == "1701" }
+	files["unruled.nft"] = guestRules(t, o, func(row schema.Row) bool { return !ours(row) })
+	files["careless.nft"] = guestRules(t, o, func(row schema.Row) bool {
+		if ours(row) {
+			delete(row, "ipsec-policy")
+		}
+		return true
+	})
+
+	connect := func() {
+		t.Helper()
+		if _, err := o.router.Connect(o.client("mei-01", "192.0.2.50")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect()
+	w.order(t, "/vpn disable mei-01 --site taichung", "mei-01")
+	guestStage(t, files, o, "disabled")
+	w.order(t, "/vpn enable mei-01 --site taichung", "mei-01")
+	w.order(t, "/vpn rotate l2tp taichung --handover @olive", "taichung")
+	guestStage(t, files, o, "rotated")
+	connect()
+	w.order(t, "/vpn deluser mei-01 --site taichung", "mei-01")
+	guestStage(t, files, o, "deleted")
+
+	for _, name := range []string{"rules.nft", "xl2tpd.conf", "options", "addresses"} {
+		for _, stage := range []string{"disabled", "rotated", "deleted"} {
+			if files[stage+"/"+name] != files["set-up/"+name] {
+				t.Errorf("%s: %s is another one", stage, name)
+			}
+		}
+	}
+	if files["rotated/psk"] == files["set-up/psk"] || files["set-up/rules.nft"] == files["unruled.nft"] || files["set-up/rules.nft"] == files["careless.nft"] {
+		t.Error("a stage is as the one before")
+	}
+	return files
+}
+
+// guestRows is what the router holds.
+func guestRows(o *office) map[string][]schema.Row {
+	all := map[string][]schema.Row{}
+	for _, menu := range schema.Paths() {
+		all[menu] = o.router.Rows(menu)
+	}
+	return all
+}
+
+// guestLinks are the guest's links that stand for the router's.
+func guestLinks() map[string]string { return map[string]string{"ether1": "wan", "ether2": "lan"} }
+
+// guestRules writes the rules of a server whose filter has those rows that keep lets
+// pass, which may change them.
+func guestRules(t *testing.T, o *office, keep func(schema.Row) bool) string {
+	t.Helper()
+	const menu = "/ip/firewall/filter"
+	rows := guestRows(o)
+	rows[menu] = slices.DeleteFunc(rows[menu], func(row schema.Row) bool { return !keep(row) })
+	made, err := lab.DialInServer(rows, guestLinks())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range o.router.Rows("/ppp/secret") {
-		files["account"], files["password"] = row["name"], row["password"]
+	return made["rules.nft"]
+}
+
+// guestStage adds a directory with the server as the router's rows have it now.
+func guestStage(t *testing.T, files map[string]string, o *office, stage string) {
+	t.Helper()
+	rows := guestRows(o)
+	made, err := lab.DialInServer(rows, guestLinks())
+	if err != nil {
+		t.Fatalf("%s: %v", stage, err)
 	}
-	for _, row := range o.router.Rows("/interface/l2tp-server/server") {
-		files["psk"] = row["ipsec-secret"]
+	made["psk"] = o.client("", "").PSK
+	for _, row := range rows["/ppp/active"] {
+		made["sessions"] += row["name"] + "\n"
 	}
-	files["before.nft"] = before
-	files["world"] = "SERVER=192.0.2.30\nCLIENT=192.0.2.50\nHOST=192.168.99.31\nGATEWAY=192.168.99.1\nLAN=192.168.99.0/24\n"
-	return maps.Clone(files)
+	for name, content := range made {
+		files[stage+"/"+name] = content
+	}
 }
 
 // order has the operator ask for something and the approver approve it, and waits

@@ -1,12 +1,31 @@
 #!/usr/bin/env bash
 # In the guest: a server made of the router's rows, a computer that dials in with
 # what an untouched Windows proposes, and a host on the server's LAN. Says on lines
-# of their own what happened.
+# of their own what happened. Whatever is waited for is waited for until a program
+# says how it ended, as this may take a minute on a machine with other work.
 exec 2>&1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 dir=$1
 . "$dir/world" # SERVER, CLIENT, HOST, GATEWAY and LAN
 say() { echo "-- $(cut -d' ' -f1 /proc/uptime) $*"; }
+fail() { # what is wrong, and what the server and the client know about it
+	echo "FAILED $*"
+	ip netns exec srv nft list ruleset
+	for ns in cli srv; do
+		ip -n $ns xfrm policy | grep -E '^src 1|dir'
+		ip -n $ns -s xfrm state | grep -E '^src|bytes'
+		ip netns exec $ns grep -vE '[[:space:]]0$' /proc/net/xfrm_stat
+	done
+	tail -n 20 /run/cli/call /run/srv/log /run/srv/xl2tpd.log /run/srv/ppplog /run/cli/xl2tpd.log /run/cli/ppplog
+	exit 1
+}
+# within N COMMAND: N times, a tenth of a second apart, until COMMAND holds
+within() {
+	local n=$1
+	shift
+	for _ in $(seq "$n"); do "$@" && return 0; sleep 0.1; done
+	return 1
+}
 
 for m in esp4 xfrm_user af_key l2tp_ppp ppp_async ppp_synctty veth cbc hmac sha1_generic des_generic aes_generic authenc echainiv \
 	nf_tables nft_chain_nat nft_masq nft_ct nft_xfrm nft_fib nf_conntrack; do
@@ -20,7 +39,7 @@ for ns in srv cli host; do
 done
 ip link add wan netns srv type veth peer name port netns cli
 ip link add lan netns srv type veth peer name port netns host
-while read -r link address; do ip -n srv addr add "$address" dev "$link"; done <"$dir/addresses"
+while read -r link address; do ip -n srv addr add "$address" dev "$link"; done <"$dir/set-up/addresses"
 for link in wan lan; do ip -n srv link set $link up; done
 ip -n cli addr add "$CLIENT/24" dev port
 ip -n host addr add "$HOST/24" dev port
@@ -28,12 +47,13 @@ for ns in cli host; do ip -n $ns link set port up; done
 ip -n host route add default via "$GATEWAY"
 ip netns exec srv sysctl -qw net.ipv4.ip_forward=1
 
+mkdir -p /etc/ppp /var/run/xl2tpd
 for who in srv cli; do
 	mkdir -p /run/$who
 	cat >/run/$who/strongswan.conf <<CONF
 charon-systemd {
   load = random nonce openssl hmac kdf kernel-netlink socket-default vici updown
-  retransmit_timeout = 1
+  retransmit_timeout = 2
   retransmit_tries = 2
   plugins { vici { socket = unix:///run/$who/vici } }
   filelog { f { path = /run/$who/log
@@ -42,17 +62,23 @@ charon-systemd {
     flush_line = yes } }
 }
 CONF
+	STRONGSWAN_CONF=/run/$who/strongswan.conf ip netns exec $who /usr/sbin/charon-systemd >/run/$who/out 2>&1 &
+	: >/run/$who/ppplog
 done
-cp "$dir/swanctl.conf" /run/srv/swanctl.conf
-sed "s#%DIR%#/run/srv#" "$dir/xl2tpd.conf" >/run/srv/xl2tpd.conf
-cp "$dir/options" /run/srv/options
-echo "logfile /run/srv/ppplog" >>/run/srv/options
-mkdir -p /etc/ppp /var/run/xl2tpd
-cp "$dir/chap-secrets" /etc/ppp/chap-secrets
-chmod 600 /etc/ppp/chap-secrets
+swan() { # who, and what swanctl is to do
+	local who=$1
+	shift
+	STRONGSWAN_CONF=/run/$who/strongswan.conf timeout 300 swanctl "$@" --uri unix:///run/$who/vici
+}
+load() { # who: what its swanctl.conf says, and nothing of what it said before
+	within 3000 test -S /run/$1/vici || fail "no IKE daemon of $1"
+	swan $1 --load-all --clear --file /run/$1/swanctl.conf >/run/$1/load 2>&1
+	grep -q "^loaded connection 'l2tp'" /run/$1/load || { cat /run/$1/load; fail "the IKE daemon of $1 has no connection"; }
+}
 
 # What Windows 10 and 11 propose, in their order.
-cat >/run/cli/swanctl.conf <<CONF
+key() {
+	cat >/run/cli/swanctl.conf <<CONF
 connections { l2tp { version = 1
   proposals = aes256-sha1-ecp384,aes128-sha1-ecp256,aes256-sha1-modp2048,3des-sha1-modp2048,3des-sha1-modp1024
   remote_addrs = $SERVER
@@ -63,8 +89,14 @@ connections { l2tp { version = 1
     local_ts = dynamic[udp/1701]
     remote_ts = dynamic[udp/1701]
     esp_proposals = aes256-sha1,aes128-sha1,3des-sha1 } } } }
-secrets { ike-l2tp { secret = "$(cat "$dir/psk")" } }
+secrets { ike-l2tp { secret = "$(cat "$1")" } }
 CONF
+	load cli
+}
+password() {
+	printf 'name %s\npassword %s\nremotename lns\nnoauth\nrefuse-eap\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nusepeerdns\nnodefaultroute\nmtu 1400\nmru 1400\nlogfile /run/cli/ppplog\n' \
+		"$(cat "$dir/account")" "$1" >/run/cli/options
+}
 cat >/run/cli/xl2tpd.conf <<CONF
 [global]
 port = 1701
@@ -73,62 +105,153 @@ lns = $SERVER
 pppoptfile = /run/cli/options
 length bit = yes
 CONF
-client() {
-	printf 'name %s\npassword %s\nremotename lns\nnoauth\nrefuse-eap\nrefuse-pap\nrefuse-chap\nrefuse-mschap\nusepeerdns\nnodefaultroute\nmtu 1400\nmru 1400\nlogfile /run/cli/ppplog\n' \
-		"$(cat "$dir/account")" "$1" >/run/cli/options
+
+rules() { # FILE: the packet filter of the server
+	ip netns exec srv nft flush ruleset
+	ip netns exec srv nft -f "$1" || fail "no rules $1"
 }
-client "$(cat "$dir/password")"
+# dropped: how many packets to the server itself its rules have dropped
+dropped() { ip netns exec srv nft list chain ip vpnbot input | awk '/drop/ { for (i = 1; i < NF; i++) if ($i == "packets") n += $(i + 1) } END { print n + 0 }'; }
 
-for who in srv cli; do
-	STRONGSWAN_CONF=/run/$who/strongswan.conf ip netns exec $who /usr/sbin/charon-systemd >/run/$who/out 2>&1 &
-done
-for who in srv cli; do
-	for _ in $(seq 600); do [ -S /run/$who/vici ] && break; sleep 0.1; done
-	STRONGSWAN_CONF=/run/$who/strongswan.conf timeout 60 swanctl --load-all --file /run/$who/swanctl.conf --uri unix:///run/$who/vici 2>/dev/null | grep -E 'loaded conn|fail'
-done
-call() { STRONGSWAN_CONF=/run/cli/strongswan.conf timeout 30 swanctl --initiate --child l2tp --uri unix:///run/cli/vici >/run/cli/call 2>&1; }
-say daemons
+# play STAGE: the server becomes what the rows of that stage say. A session that the
+# router has no row for any more ends, as it does there.
+play() {
+	local stage=$dir/$1
+	rules "$stage/rules.nft"
+	cp "$stage/chap-secrets" /etc/ppp/chap-secrets
+	chmod 600 /etc/ppp/chap-secrets
+	sed "s#%DIR%#/run/srv#" "$stage/xl2tpd.conf" >/run/srv/xl2tpd.conf
+	cp "$stage/options" /run/srv/options
+	echo "logfile /run/srv/ppplog" >>/run/srv/options
+	if ! cmp -s "$stage/swanctl.conf" /run/srv/swanctl.conf; then
+		cp "$stage/swanctl.conf" /run/srv/swanctl.conf
+		load srv
+	fi
+	if [ ! -s "$stage/sessions" ]; then
+		for pid in $(ip netns pids srv); do [ "$(cat /proc/$pid/comm)" = pppd ] && kill -TERM "$pid"; done
+	fi
+}
 
-# As the router was before: its firewall keeps the computer out.
-ip netns exec srv nft -f "$dir/before.nft" || say "no rules"
-if call; then echo "LET-IN-BEFORE"; else echo "KEPT-OUT-BEFORE"; fi
-ip netns exec srv nft flush ruleset
-
-ip netns exec srv nft -f "$dir/rules.nft" || say "no rules"
-if call; then echo "IPSEC-UP"; else cat /run/cli/call; tail -n 20 /run/srv/log; fi
-ip -n cli xfrm state | awk '/mode|enc|auth/ { print ($1 == "proto") ? "esp, mode " $NF : $1 " " $2 }' | sort -u
-
-for who in srv cli; do
-	ip netns exec $who xl2tpd -D -c /run/$who/xl2tpd.conf -p /run/$who/pid -C /run/$who/control >/run/$who/xl2tpd.log 2>&1 &
-done
-for _ in $(seq 100); do [ -p /run/cli/control ] && break; sleep 0.1; done
+# call: IPsec as the client asks for it; /run/cli/call says how it went
+call() { swan cli --initiate --child l2tp >/run/cli/call 2>&1; }
+connect() { within 3 call || fail "no IPsec $*"; }
+hang_up() {
+	echo 'd v' >/run/cli/control
+	within 600 gone || fail "the session does not end"
+	swan cli --terminate --ike l2tp >/dev/null 2>&1
+}
+addressed() { ip -n cli -o -4 addr show | grep -q 'peer '; }
+gone() { ! addressed && ! ip -n srv -o -4 addr show | grep -q 'peer '; }
+refused() { grep -q 'authentication failed' /run/cli/ppplog; }
+unanswered() { grep -q 'Maximum retries exceeded' /run/cli/xl2tpd.log; }
+ended() { addressed || refused || unanswered; }
+declare -A listening
+ended_process() { ! kill -0 "$1" 2>/dev/null; }
+# l2tp WHO: L2TP afresh, which listens when this returns
+l2tp() {
+	local old=${listening[$1]}
+	if [ -n "$old" ]; then
+		kill "$old"
+		within 100 ended_process "$old" || { say "$1's xl2tpd does not end"; kill -KILL "$old"; }
+		wait "$old"
+	fi
+	rm -f /run/$1/control
+	ip netns exec $1 xl2tpd -D -c /run/$1/xl2tpd.conf -p /run/$1/pid -C /run/$1/control >/run/$1/xl2tpd.log 2>&1 &
+	listening[$1]=$!
+	within 600 grep -q Listening /run/$1/xl2tpd.log && within 600 test -p /run/$1/control || fail "no xl2tpd of $1"
+}
+# dial: L2TP and PPP, until the client has an address (0), was refused (1), gives up
+# because nobody answers (2) or was sent away for no reason (3)
 dial() {
+	l2tp cli
+	: >/run/cli/ppplog
 	echo 'c v' >/run/cli/control
-	for _ in $(seq 200); do
-		ip -n cli addr show 2>/dev/null | grep -q 'peer ' && return 0
-		grep -q 'authentication failed' /run/cli/ppplog 2>/dev/null && return 1
-		sleep 0.1
-	done
+	within 400 ended || fail "the client never says how it ended"
+	say dialled
+	if addressed; then return 0; elif unanswered; then return 2; fi
+	within 50 refused || return 3
 	return 1
 }
-if dial; then
-	echo "ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
-	grep -h 'DNS address' /run/cli/ppplog | head -2
-	ip -n cli route add "$LAN" dev ppp0
-	ip netns exec cli ping -c 3 -i 0.2 -W 2 "$HOST" | grep -E 'received' && ip netns exec cli ping -c 1 -W 2 "$HOST" >/dev/null && echo "LAN-REACHED"
-	ip netns exec cli ping -c 1 -s 1300 -M do -W 2 "$HOST" >/dev/null && echo "LARGE-REACHED"
-else
-	ip netns exec srv nft list ruleset
-	for ns in cli srv; do
-		ip -n $ns xfrm policy | grep -E 'src|dir'
-		ip -n $ns -s xfrm state | grep -E '^src|bytes'
+# reach: dialling in works, also when the first try was lost on a slow machine
+reach() {
+	for _ in 1 2 3; do
+		dial
+		case $? in 0) return 0 ;; 1) return 1 ;; esac
 	done
-	tail -n 20 /run/srv/xl2tpd.log /run/srv/ppplog /run/cli/xl2tpd.log /run/cli/ppplog
-fi
-echo 'd v' >/run/cli/control
-for _ in $(seq 100); do ip -n cli addr show | grep -q 'peer ' || break; sleep 0.1; done
+	return 2
+}
 
-: >/run/cli/ppplog
-client wrong-password
-if dial; then echo "WRONG-PASSWORD-LET-IN"; elif grep -q 'authentication failed' /run/cli/ppplog; then echo "WRONG-PASSWORD-REFUSED"; fi
+# The first message of an L2TP client, from a port that the client's policy leaves
+# alone, so in clear.
+printf '\xc8\x02\x00\x37\x00\x00\x00\x00\x00\x00\x00\x00\x80\x08\x00\x00\x00\x00\x00\x01\x80\x08\x00\x00\x00\x02\x01\x00\x80\x0a\x00\x00\x00\x03\x00\x00\x00\x03\x80\x09\x00\x00\x00\x07cli\x80\x08\x00\x00\x00\x09\x42\x42' >/run/cli/first
+in_clear() { ip netns exec cli bash -c "exec 3<>/dev/udp/$SERVER/1701; cat /run/cli/first >&3; timeout 3 head -c 1 <&3 | grep -q ."; }
+
+# As the router was before: its firewall keeps the computer out, though the daemon
+# behind it would take it.
+play set-up
+key "$dir/set-up/psk"
+password "$(cat "$dir/password")"
+say daemons
+rules "$dir/before.nft"
+call && fail "the client is let in before the router was set up"
+if grep -q 'giving up after' /run/cli/call && [ "$(dropped)" -gt 0 ]; then echo "KEPT-OUT-BEFORE"; else fail "kept out, but not by the rules"; fi
+
+l2tp srv
+
+# The rule for L2TP counts: without it IPsec comes up and nothing gets through, and
+# with one that does not ask for IPsec anybody is heard in clear.
+rules "$dir/unruled.nft"
+connect
+echo "IPSEC-UP"
+ip -n cli xfrm state | awk '/mode|enc|auth/ { print ($1 == "proto") ? "esp, mode " $NF : $1 " " $2 }' | sort -u
+before=$(dropped)
+dial
+if [ $? = 2 ] && [ "$(dropped)" -gt "$before" ]; then echo "KEPT-OUT-WITHOUT-RULE"; else fail "let in without the rule for L2TP"; fi
+rules "$dir/careless.nft"
+if within 5 in_clear; then echo "CLEAR-TEXT-HEARD-WITHOUT-POLICY"; else fail "nobody hears a client in clear, whatever the rules say"; fi
+say controls
+
+# As the bot left it.
+rules "$dir/set-up/rules.nft"
+before=$(dropped)
+in_clear && fail "a client in clear is heard"
+if [ "$(dropped)" -gt "$before" ]; then echo "CLEAR-TEXT-REFUSED"; else fail "a client in clear is not heard, but not for the rules"; fi
+reach || fail "no address"
+echo "ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
+grep -h 'DNS address' /run/cli/ppplog | head -2
+ip -n cli route add "$LAN" dev ppp0
+ip netns exec cli ping -c 3 -i 0.2 -W 5 "$HOST" | grep 'received'
+within 3 ip netns exec cli ping -c 1 -W 5 "$HOST" >/dev/null && echo "LAN-REACHED"
+within 3 ip netns exec cli ping -c 1 -s 1300 -M do -W 5 "$HOST" >/dev/null && echo "LARGE-REACHED"
+ip netns exec srv nft list chain ip vpnbot input | grep counter
+hang_up
+
+connect
+password wrong-password
+reach
+if [ $? = 1 ]; then echo "WRONG-PASSWORD-REFUSED"; else fail "the wrong password is not refused"; fi
+password "$(cat "$dir/password")"
+reach || fail "no address after a wrong password"
+say accounts
+
+# An account is disabled, and enabled again while the key changes, and deleted.
+play disabled
+within 600 gone && echo "DISABLED-SESSION-ENDED"
+reach
+if [ $? = 1 ]; then echo "DISABLED-REFUSED"; else fail "a disabled account is not refused"; fi
+hang_up
+
+play rotated
+undecrypted() { grep -c 'could not decrypt payloads' /run/srv/log; }
+before=$(undecrypted)
+call && fail "the old key is taken"
+if [ "$(undecrypted)" -gt "$before" ]; then echo "OLD-KEY-REFUSED"; else fail "refused, but not for the key"; fi
+key "$dir/rotated/psk"
+connect with the new key
+reach && echo "NEW-KEY-ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
+
+play deleted
+within 600 gone && echo "DELETED-SESSION-ENDED"
+reach
+if [ $? = 1 ]; then echo "DELETED-REFUSED"; else fail "a deleted account is not refused"; fi
 say end
