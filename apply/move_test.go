@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,39 @@ func (w *world) runsBetween(hq string) bool {
 	return slices.ContainsFunc(w.in.Router("gw-fengshan").Rows("/ip/ipsec/active-peers"), func(row schema.Row) bool {
 		return row["remote-address"] == hq && row["state"] == "established"
 	})
+}
+
+// Ensure a move is taken back: the tunnel runs where it ran before, and the other end
+// lets that address in again.
+func TestEngine_Move_Rollback(t *testing.T) {
+	for _, k := range movers()[:2] {
+		synctest.Test(t, func(t *testing.T) {
+			w := siteWorld(t, k, true)
+			defer w.close()
+			w.fence("gw-fengshan", netip.MustParseAddr("203.0.113.10"))
+			was := w.tunnel
+			w.define(1)
+			done := w.carryOut(verbCalled("tunnel set WAN"))
+			if done.State != change.Committed || !w.runsBetween("203.0.113.130") {
+				t.Fatalf("%s (%v)", done.State, done.Cause)
+			}
+			plan, refused := w.planUndo(done, &was, 2)
+			if k.wan.Dynamic {
+				if !strings.Contains(refused, "undo_shared") {
+					t.Errorf("got %q, want it refused", refused)
+				}
+				return
+			}
+			if plan == nil {
+				t.Fatal(refused)
+			}
+			w.tunnel = decoded(w, plan.Defines)
+			r, _ := trial{w, names, func() (change.Plan, error) { return *plan, nil }, 0, false}.play()
+			if r.State != change.Committed || !w.runsBetween("203.0.113.10") || w.runsBetween("203.0.113.130") || !w.carries() || w.tunnel.Ends[0].WAN != "ether1" {
+				t.Errorf("%s (%v), carries %v, at %s", r.State, r.Cause, w.carries(), w.tunnel.Ends[0].WAN)
+			}
+		})
+	}
 }
 
 // Ensure both ends stand on one generation, wherever the bot dies for ever in a move.

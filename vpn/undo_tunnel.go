@@ -114,6 +114,9 @@ func (in TunnelUndo) back() (change.Plan, error) {
 		if err := u.stageRules(); err != nil {
 			return change.Plan{}, err
 		}
+		if e.was != nil { // what let the old address in went with the move
+			e.openInput()
+		}
 		u.goes()
 	}
 	plan, err := t.finish()
