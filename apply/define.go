@@ -21,6 +21,15 @@ func (j *job) defined(ctx context.Context) (change.Moved, bool, error) {
 	if ref.Kind == "" || j.r.Plan.Intent.Resume != 0 && !j.adopts() {
 		return change.Moved{}, true, nil
 	}
+	for _, also := range j.r.Plan.Also {
+		version, err := j.e.o.Ledger.DefinitionVersion(ctx, also.Kind, also.Name)
+		if err != nil {
+			return change.Moved{}, false, fmt.Errorf("reading definition: %w", err)
+		}
+		if version != also.Version {
+			return change.Moved{Row: also.Name, Field: "definition", Was: strconv.Itoa(also.Version), Is: strconv.Itoa(version)}, false, nil
+		}
+	}
 	version, err := j.e.o.Ledger.DefinitionVersion(ctx, ref.Kind, ref.Name)
 	if err != nil {
 		return change.Moved{}, false, fmt.Errorf("reading definition: %w", err)
@@ -34,6 +43,9 @@ func (j *job) defined(ctx context.Context) (change.Moved, bool, error) {
 // definition: the version that the plan makes, the mark of a key, or its end. A
 // key that it named before and does not any more is destroyed.
 func (j *job) define(ctx context.Context, now time.Time, m *change.Move) error {
+	if err := j.defineAlso(ctx, now, m); err != nil {
+		return err
+	}
 	ref := j.r.Plan.Definition
 	if ref.Kind == "" {
 		return nil
@@ -68,6 +80,28 @@ func (j *job) define(ctx context.Context, now time.Time, m *change.Move) error {
 	}
 	if old != "" {
 		m.Destroy = append(m.Destroy, old)
+	}
+	return nil
+}
+
+// defineAlso adds what the plan makes of further definitions. One that is no more is
+// left alone.
+func (j *job) defineAlso(ctx context.Context, now time.Time, m *change.Move) error {
+	for _, also := range j.r.Plan.Also {
+		def, err := j.e.o.Ledger.Definition(ctx, also.Kind, also.Name)
+		if errors.Is(err, change.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading definition: %w", err)
+		}
+		next, err := vpn.Redefined(def, also)
+		if err != nil {
+			return err
+		}
+		next.At, next.By = now, j.r.Requester
+		m.Definitions = append(m.Definitions, next)
+		m.Events[0].Facts["definition."+also.Kind] = strconv.Itoa(next.Version)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type Step struct {
 // Plan is the exact content of a change: what an approver approves and what is
 // applied, byte for byte. It is computed, never edited.
 //
-// Intent, Definition, Defines, Retires, Seen, Steps, Tunnel, Reveal and HandOut
+// Intent, Definition, Defines, Also, Retires, Seen, Steps, Tunnel, Reveal and HandOut
 // decide what is applied. Blast and Warnings are for the reader; they are part of
 // the digest, so that nobody approves a plan with a warning missing, and they never
 // influence apply.
@@ -66,6 +66,8 @@ type Plan struct {
 	// Defines is the body of the version that follows Definition, where the plan
 	// makes one. It holds from the moment at which the change is committed.
 	Defines json.RawMessage `json:"defines,omitempty"`
+	// Also are further definitions whose next version holds from the same moment.
+	Also []Redefinition `json:"also,omitempty"`
 	// Retires tells that the definition ends with the change; its versions stay.
 	Retires bool          `json:"retires,omitempty"`
 	Routers []string      `json:"routers"`
@@ -99,6 +101,13 @@ type DefinitionRef struct {
 	Kind    string `json:"kind"` // "dialin"
 	Name    string `json:"name"`
 	Version int    `json:"version"`
+}
+
+// Redefinition is what a plan makes of a definition beside its own: the version that
+// it was computed from, and the body of the one that follows.
+type Redefinition struct {
+	DefinitionRef
+	Body json.RawMessage `json:"body"`
 }
 
 // Empty tells whether there is nothing to do. A plan with phases does something

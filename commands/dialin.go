@@ -37,6 +37,13 @@ func (s *Service) dialIn(ctx context.Context, c *call) (Reply, error) {
 	if c.Verb == verbDialInSet && len(intent.Settings) == 0 {
 		return Reply{}, bad("dialin.nothing")
 	}
+	var err error
+	if intent.Far, err = s.reaching(ctx, intent); err != nil {
+		return Reply{}, err
+	}
+	if !intent.Grants(c.Actor.Person, change.Operator) { // at the other site too
+		return Reply{}, change.ErrNotAllowed
+	}
 	return s.propose(ctx, c, intent, c.Args["yes"] != "")
 }
 
@@ -48,6 +55,9 @@ func (s *Service) planDialIn(ctx context.Context, intent change.Intent) (change.
 		return change.Plan{}, nil, err
 	}
 	in.Router, _ = s.o.Estate.Router(in.DialIn.Router)
+	if plan, sealed, ok, err := s.planReach(ctx, in); ok || err != nil {
+		return plan, sealed, err
+	}
 	if in.Snapshot, err = s.snapshot(ctx, in.DialIn.Router, vpn.SetupMenus()...); err != nil {
 		return change.Plan{}, nil, err
 	}
@@ -92,5 +102,15 @@ func (s *Service) setupDialIn(ctx context.Context, intent change.Intent) (vpn.Se
 		return in, nil
 	}
 	in.DialIn = in.DialIn.WithSettings(in.Site, intent.Settings)
-	return in, vpn.CheckDialIn(in.DialIn, s.o.Estate)
+	if err := vpn.CheckDialIn(in.DialIn, s.o.Estate); err != nil {
+		return in, err
+	}
+	if in.Tunnels, err = s.tunnels(ctx); err != nil {
+		return in, err
+	}
+	dialins, err := s.dialins(ctx)
+	if err != nil {
+		return in, err
+	}
+	return in, vpn.CheckReach(in.DialIn, s.o.Estate, in.Tunnels, dialins)
 }

@@ -93,22 +93,33 @@ func (s *Service) joins(t vpn.Tunnel, word string) bool {
 	return known1 && known2 && one.Name != two.Name && t.Touches(one.Name) && t.Touches(two.Name)
 }
 
-// tunnels are the definitions of all tunnels, by name.
+// tunnels are the definitions of all tunnels, by name, with what dial-in clients reach
+// through them.
 func (s *Service) tunnels(ctx context.Context) ([]vpn.Tunnel, error) {
 	defs, err := s.o.Ledger.Definitions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading definitions: %w", err)
 	}
 	var list []vpn.Tunnel
+	var dialins []vpn.DialIn
 	for _, def := range defs {
-		if def.Kind != vpn.KindTunnel {
-			continue
+		switch def.Kind {
+		case vpn.KindDialIn:
+			d, err := vpn.DecodeDialIn(def)
+			if err != nil {
+				return nil, err
+			}
+			dialins = append(dialins, d)
+		case vpn.KindTunnel:
+			t, err := vpn.DecodeTunnel(def)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, t)
 		}
-		t, err := vpn.DecodeTunnel(def)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, t)
+	}
+	for i, t := range list {
+		list[i] = t.Reached(dialins, s.o.Estate)
 	}
 	return list, nil
 }

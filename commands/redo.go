@@ -151,6 +151,10 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 			}
 		}
 	}
+	in.Tunnel = in.Tunnel.Reached(in.DialIns, s.o.Estate)
+	for i, o := range in.Others {
+		in.Others[i] = o.Reached(in.DialIns, s.o.Estate)
+	}
 	if intent.Verb == verbAdd {
 		return in, s.newTunnel(ctx, &in)
 	}

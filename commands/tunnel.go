@@ -54,6 +54,12 @@ func (s *Service) renameSettings(args map[string]string) error {
 	}
 	lines := make([]string, len(settings))
 	for i, set := range settings {
+		if set.Key == keyReach {
+			var err error
+			if set.Value, err = s.renameSites(set.Value); err != nil {
+				return err
+			}
+		}
 		if word, rest := vpn.EndOf(set.Key); word != "" {
 			site, err := s.siteNamed(strings.Map(foldDash, word))
 			if err != nil {

@@ -88,19 +88,22 @@ func ParseDefinitions(path string, data []byte, e vpn.Estate, held []change.Defi
 	if !f["dialin"].present() && !f["tunnels"].present() {
 		root.fail("expected dialin (dial-in servers by site) or tunnels (tunnels by name)")
 	}
-	list := readDialIns(f["dialin"], e)
+	list, paths := readDialIns(f["dialin"], e)
 	for _, im := range list {
 		before.DialIns = append(before.DialIns, im.DialIn)
 	}
 	list = append(list, readTunnels(f["tunnels"], e, before)...)
+	for i, path := range paths {
+		checkReach(doc, path, e, list, list[i].DialIn, before)
+	}
 	if err := join(doc.errs); err != nil {
 		return nil, err
 	}
 	return list, nil
 }
 
-func readDialIns(v value, e vpn.Estate) []Imported {
-	var list []Imported
+// readDialIns returns the servers, and where each of them stands.
+func readDialIns(v value, e vpn.Estate) (list []Imported, paths [][]string) {
 	for _, en := range v.entries("dial-in servers by site") {
 		d := readDialIn(en)
 		if s, ok := e.Site(en.name); ok {
@@ -116,13 +119,35 @@ func readDialIns(v value, e vpn.Estate) []Imported {
 			}
 			v.doc.failAt(append(slices.Clone(en.path), p.Path...), p.Message)
 		}
-		list = append(list, d)
+		list, paths = append(list, d), append(paths, en.path)
 	}
-	return list
+	return list, paths
+}
+
+// checkReach checks which sites the clients of d are to reach, when all tunnels are
+// known. Sites come back under their names.
+func checkReach(doc *document, path []string, e vpn.Estate, list []Imported, d vpn.DialIn, held Definitions) {
+	if d.Setup == nil {
+		return
+	}
+	for i, name := range d.Setup.Reach {
+		if site, known := e.Site(name); known {
+			d.Setup.Reach[i] = site.Name
+		}
+	}
+	tunnels := slices.Clone(held.Tunnels)
+	for _, im := range list {
+		if im.Kind == vpn.KindTunnel {
+			tunnels = append(tunnels, im.Tunnel)
+		}
+	}
+	for _, p := range d.ReachProblems(e, tunnels, held.DialIns) {
+		doc.failAt(append(slices.Clone(path), p.Path...), p.Message)
+	}
 }
 
 func readDialIn(e entry) Imported {
-	f := e.object("router", "server", "pool", "profile", "ranges", "local", "dns", "return", "legacy", "psk", "note")
+	f := e.object("router", "server", "pool", "profile", "ranges", "local", "dns", "return", "legacy", "reach", "psk", "note")
 	d := vpn.DialIn{Site: e.name}
 	for name, field := range map[string]*string{
 		"router": &d.Router, "server": &d.Server, "pool": &d.Pool, "profile": &d.Profile, "note": &d.Note,
@@ -136,7 +161,7 @@ func readDialIn(e entry) Imported {
 // readSetup reads what "dialin setup" brings about, nil when the file says nothing
 // of it.
 func readSetup(f map[string]value) *vpn.DialInSetup {
-	keys := []string{"ranges", "local", "dns", "return", "legacy"}
+	keys := []string{"ranges", "local", "dns", "return", "legacy", "reach"}
 	if !slices.ContainsFunc(keys, func(k string) bool { return f[k].present() }) {
 		return nil
 	}
@@ -152,6 +177,9 @@ func readSetup(f map[string]value) *vpn.DialInSetup {
 	}
 	if f["legacy"].present() {
 		s.Legacy = f["legacy"].flag()
+	}
+	if f["reach"].present() {
+		s.Reach = f["reach"].words("names of sites")
 	}
 	return s
 }
@@ -245,6 +273,9 @@ func (w *writer) dialIn(d vpn.DialIn) {
 		w.text(2, "return", string(s.Return))
 		if s.Legacy {
 			w.line(2, "legacy: true")
+		}
+		if len(s.Reach) > 0 {
+			w.list(2, "reach", s.Reach)
 		}
 	}
 	w.text(2, "note", d.Note)

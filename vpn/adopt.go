@@ -19,6 +19,7 @@ type held struct {
 	want          ExpectedEnd
 	estate        Estate
 	pools         []string // of the dial-in server here
+	servers       []DialIn // the dial-in servers here
 	snap          change.Snapshot
 	page          *page
 	local, remote netip.Addr   // between which phase 1 runs, as this router sees it
@@ -51,7 +52,7 @@ func newHeld(in TunnelChange, want Expected, i int) (*held, error) {
 	e.farSite, _ = in.Estate.Site(e.far.Site)
 	for _, d := range in.DialIns {
 		if SameName(d.Router, e.Router) {
-			e.pools = append(e.pools, d.Pool)
+			e.pools, e.servers = append(e.pools, d.Pool), append(e.servers, d)
 		}
 	}
 	if in.was != nil {

@@ -48,6 +48,8 @@ type DialInSetup struct {
 	Return LANReturn `json:"return"`
 	// Legacy adds 3des and modp1024, for clients of before Windows 10.
 	Legacy bool `json:"legacy,omitempty"`
+	// Reach are other sites that clients reach through a tunnel of this router.
+	Reach []string `json:"reach,omitempty"`
 }
 
 // LANReturn is how hosts on the LAN answer a dial-in client.

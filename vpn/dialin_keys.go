@@ -46,7 +46,23 @@ func dialInKeys() []dialInKey {
 			d.Setup.Legacy = v == "yes" || v == "true" || v == "是"
 			return d.Setup.Legacy || v == "no" || v == "false" || v == "否"
 		}},
+		{"reach", []string{"reaches", "可達"}, "fengshan", func(d *DialIn, v string) bool { return readReach(d.Setup, v) }},
 	}
+}
+
+// readReach takes names of sites joined by commas, or "none".
+func readReach(s *DialInSetup, v string) bool {
+	s.Reach = nil
+	if strings.EqualFold(v, "none") || v == "無" {
+		return true
+	}
+	for word := range strings.SplitSeq(v, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			return false
+		}
+		s.Reach = append(s.Reach, word)
+	}
+	return true
 }
 
 // readDNS takes addresses joined by commas, or "none".

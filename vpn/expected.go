@@ -2,6 +2,7 @@ package vpn
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -54,9 +55,12 @@ func (t Tunnel) Expect(e Estate) Expected {
 		if _, id, ok := strings.Cut(far.ID, ":"); ok {
 			x.RemoteID = id
 		}
-		for _, source := range end.Prefixes {
-			for _, destination := range far.Prefixes {
-				x.Policies = append(x.Policies, Selectors{source, destination})
+		for _, source := range end.networks() {
+			for _, destination := range far.networks() {
+				// Clients of one end do not reach those of the other.
+				if !slices.Contains(end.Pools, source) || !slices.Contains(far.Pools, destination) {
+					x.Policies = append(x.Policies, Selectors{source, destination})
+				}
 			}
 		}
 		want.Ends[i] = x

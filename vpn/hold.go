@@ -71,7 +71,7 @@ func (e *held) asEnd() (End, error) {
 	}
 	end.Prefixes = nil
 	for _, row := range e.carrying() {
-		if p := hostOrPrefix(row["src-address"]).Masked(); !slices.Contains(end.Prefixes, p) {
+		if p := hostOrPrefix(row["src-address"]).Masked(); !slices.Contains(end.Prefixes, p) && !slices.Contains(end.Pools, p) {
 			end.Prefixes = append(end.Prefixes, p)
 		}
 	}

@@ -53,6 +53,7 @@ type saRow struct {
 type addressRow struct {
 	interfaces [2]string
 	ip         netip.Addr
+	dynamic    bool
 }
 
 // decode reads the rows of a sample that Judge goes by.
@@ -89,7 +90,7 @@ func decode(h Half) *page {
 	}
 	for _, row := range h.Menus[menuIPAddress] {
 		if prefix := hostOrPrefix(row["address"]); prefix.IsValid() && row["disabled"] != "true" {
-			p.addresses = append(p.addresses, addressRow{[2]string{row["interface"], row["actual-interface"]}, prefix.Addr()})
+			p.addresses = append(p.addresses, addressRow{[2]string{row["interface"], row["actual-interface"]}, prefix.Addr(), row["dynamic"] == "true"})
 		}
 	}
 	return p

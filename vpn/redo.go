@@ -172,12 +172,15 @@ const (
 	adopt // what is there becomes the definition
 	addition
 	removal
-	undo // what was there before another change
+	undo     // what was there before another change
+	reaching // policies for the clients of a dial-in server, or no more
 )
 
 // rebuilds tells whether the plan makes the tunnel, or makes it anew, from its
 // definition.
-func (k kind) rebuilds() bool { return k == redo || k == set || k == addition || k == undo }
+func (k kind) rebuilds() bool {
+	return k == redo || k == set || k == addition || k == undo || k == reaching
+}
 
 // works is a plan for a tunnel in the making.
 type works struct {

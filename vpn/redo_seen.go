@@ -98,10 +98,15 @@ func (e *held) queries(t *works) []change.Query {
 		ask(menuFilter)
 		ask(menuMember)
 	}
-	if t.kind == addition {
+	if t.kind == addition || t.kind == reaching {
 		ask(menuPool)
 		ask(menuFilter)
 		ask(menuMember)
+	}
+	for _, d := range e.servers {
+		if t.kind == reaching {
+			ask(menuProfile, "name", d.Profile)
+		}
 	}
 	if t.kind.rebuilds() {
 		ask(menuNAT, "chain", "srcnat", "action", "masquerade")
@@ -187,10 +192,10 @@ func addPrefix(list []netip.Prefix, p netip.Prefix) []netip.Prefix {
 }
 
 // own returns this router's address in one of its networks: pings can be sent
-// from there alone.
+// from there alone. The one that it has in a client's session goes with it.
 func (e *held) own(p netip.Prefix) (netip.Addr, bool) {
 	for _, a := range e.page.addresses {
-		if p.Contains(a.ip) {
+		if p.Contains(a.ip) && (!a.dynamic || !slices.Contains(e.Pools, p)) {
 			return a.ip, true
 		}
 	}

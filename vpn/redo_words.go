@@ -43,6 +43,8 @@ func (t *works) summary() change.Text {
 		return change.T("plan.remove.summary", facts...)
 	case set:
 		return change.T("plan.set.summary", append(facts, "changed", headline(t.was.Differences(t.Tunnel)))...)
+	case reaching:
+		return t.reachSummary(facts)
 	case adopt:
 		return change.T("plan.adopt.summary", facts...)
 	}

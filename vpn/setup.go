@@ -49,6 +49,7 @@ type SetupDialIn struct {
 	Router   Router           // with the names under which the bot logs in there
 	Snapshot change.Snapshot  // SetupMenus of its router
 	Owners   []change.Account // the accounts at this site that the ledger knows
+	Tunnels  []Tunnel         // every definition: they lead to what clients reach
 	// PSK is the sealed key that the server is to get, Mark its key mark. Both are
 	// empty when the server keeps the key that it has: see NeedsKey.
 	PSK  secret.Ref

@@ -227,6 +227,10 @@ func (s *setup) firewall() error {
 			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: spans(r), to: []span{{lan.Masked().Addr(), lastOf(lan)}}, list: list},
 				schema.Row{"src-address": r, "dst-address": lan.String()}, "lan")
 		}
+		for _, far := range s.DialIn.farNetworks(s.Tunnels) {
+			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: spans(r), to: spans(far.String()), list: list},
+				schema.Row{"src-address": r, "dst-address": far.String()}, "reach")
+		}
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ type End struct {
 	// Probes are addresses behind this end that answer a ping. A prefix without
 	// one cannot be proven to carry traffic.
 	Probes []netip.Addr `json:"probes,omitempty"`
+	// Pools are networks of dial-in clients at this end that reach the other. They
+	// follow from the definitions of dial-in servers: see Reached.
+	Pools []netip.Prefix `json:"-"`
 }
 
 // Profile holds what phase 1 may use.

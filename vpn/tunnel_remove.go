@@ -20,6 +20,11 @@ func PlanRemove(in TunnelChange) (change.Plan, error) {
 	if err := in.checkAdd(); err != nil {
 		return change.Plan{}, err
 	}
+	for i, end := range in.Tunnel.Ends {
+		if len(end.Pools) > 0 {
+			return change.Plan{}, refuse("remove_reached", "tunnel", in.Tunnel.Name, "site", end.Site, "far", in.Tunnel.Ends[1-i].Site)
+		}
+	}
 	t, err := in.open(false)
 	if err != nil {
 		return change.Plan{}, err

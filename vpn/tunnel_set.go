@@ -19,6 +19,10 @@ func PlanSet(in TunnelChange) (change.Plan, error) {
 	if err != nil {
 		return change.Plan{}, err
 	}
+	next = next.Reached(in.DialIns, in.Estate)
+	if err := in.checkReach(next); err != nil {
+		return change.Plan{}, err
+	}
 	differences := was.Differences(next)
 	if len(differences) == 0 {
 		return change.Plan{}, refuse("set_nothing", "tunnel", was.Name)

@@ -156,6 +156,7 @@ func (p Proposal) settled() Proposal {
 func (t Tunnel) clone() Tunnel {
 	for i := range t.Ends {
 		t.Ends[i].Prefixes, t.Ends[i].Probes = slices.Clone(t.Ends[i].Prefixes), slices.Clone(t.Ends[i].Probes)
+		t.Ends[i].Pools = slices.Clone(t.Ends[i].Pools)
 	}
 	return t
 }

@@ -56,6 +56,8 @@ func PlanUndoTunnel(in TunnelUndo) (change.Plan, error) {
 func Undoable(r change.Request) error {
 	number := []any{"number", r.Number}
 	switch plan := r.Plan; {
+	case len(plan.Also) > 0:
+		return refuse("undo_reach", append(number, "site", plan.Intent.Site, "tunnel", plan.Tunnel.Name)...)
 	case plan.Intent.Resume != 0:
 		return refuse("undo_resolved", append(number, "other", plan.Intent.Resume)...)
 	case plan.Phased() && len(plan.Steps) == 0:
@@ -68,7 +70,7 @@ func Undoable(r change.Request) error {
 
 // target is the definition of before. The key is new, and nobody else's.
 func (in TunnelUndo) target() Tunnel {
-	t := *in.Before
+	t := in.Before.Reached(in.DialIns, in.Estate)
 	t.PSK, t.PSKMark = in.Tunnel.PSK, in.Tunnel.PSKMark
 	return t
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -23,6 +24,16 @@ func (p *scene) office(site string) *office {
 		p.ts.Fatalf("no site %q", site)
 	}
 	return p.routers[i]
+}
+
+// carries tells whether the client of an account, in its session, pings an address.
+func (p *scene) carries(r *rossim.Router, account, address string) bool {
+	for _, row := range r.Rows("/ppp/active") {
+		if row["name"] == account {
+			return p.internet.PingFrom(netip.MustParseAddr(row["address"]), netip.MustParseAddr(address))
+		}
+	}
+	return false
 }
 
 // atRouter looks at a router, or does something to it.
@@ -56,6 +67,9 @@ func (p *scene) atRouter(neg bool, args []string) {
 		p.need(rest, 2, "router SITE dials ACCOUNT FROM")
 		_, err := r.Connect(o.client(rest[0], rest[1]))
 		p.ts.Check(err)
+	case "carries":
+		p.need(rest, 2, "router SITE carries ACCOUNT ADDRESS")
+		p.expect(neg, func() bool { return p.carries(r, rest[0], rest[1]) }, func() string { return fmt.Sprint(r.Rows("/ip/ipsec/policy")) })
 	case "loses":
 		if r.Disconnect(rest[0]) == 0 {
 			p.ts.Fatalf("%s is not connected", rest[0])

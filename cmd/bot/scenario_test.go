@@ -48,6 +48,7 @@ import (
 //	router SITE sets|forces MENU ROW K=V…  likewise; ROW is a name, K=V,… (the last), or "-" for
 //	                                    settings; forces: unchecked
 //	router SITE removes MENU ROW
+//	router SITE carries ACCOUNT IP      the account's client pings it
 //	router SITE flushes                 all of its SAs
 //	router SITE without MENU…           their package is disabled
 //	router SITE wrote N                 write commands of the bot so far, exactly

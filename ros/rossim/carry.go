@@ -147,6 +147,7 @@ func (in *Internet) interfaceOf(n *node, a netip.Addr) (string, bool) {
 type network struct {
 	prefix netip.Prefix
 	iface  string
+	client bool // the address of a session's client, not the router's own
 }
 
 // networks returns a router's addresses with their networks, as long as its rows
@@ -160,7 +161,10 @@ func (in *Internet) networks(n *node) []network {
 	n.nets = nil
 	for _, rec := range n.r.st.tables["/ip/address"] {
 		if p, ok := n.r.st.addressOf(rec); ok {
-			n.nets = append(n.nets, network{p, rec.vals["interface"]})
+			n.nets = append(n.nets, network{prefix: p, iface: rec.vals["interface"]})
+			if client, err := netip.ParseAddr(rec.vals["network"]); err == nil && rec.dynamic && p.IsSingleIP() {
+				n.nets = append(n.nets, network{netip.PrefixFrom(client, client.BitLen()), rec.vals["interface"], true})
+			}
 		}
 	}
 	n.known = true

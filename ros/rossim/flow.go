@@ -81,6 +81,18 @@ func (in *Internet) Ping(router string, src, dst netip.Addr) bool {
 	return ok
 }
 
+// PingFrom sends one packet from a host in some router's LAN, or from a client that has
+// dialled in to it, and tells whether an answer came.
+func (in *Internet) PingFrom(from, to netip.Addr) bool {
+	ok := false
+	in.with(func() {
+		if i := in.home(from); i >= 0 {
+			ok = in.send(i, Flow{From: from, To: to, Protocol: "icmp", FromPort: 1, ToPort: 1, There: 1, Back: 1, Size: 56})
+		}
+	})
+	return ok
+}
+
 // Protected tells whether a packet from one host would get to another through
 // IPsec at this moment: a policy takes it, both ends have its SAs, and the line
 // carries them. Nothing is sent, counted or translated for that.
@@ -114,7 +126,11 @@ func (in *Internet) ping(i int, src, dst netip.Addr, id uint16, size int) bool {
 	if !slices.Contains(in.own(in.nodes[i]), src) {
 		return false
 	}
-	f := Flow{From: src, To: dst, Protocol: "icmp", FromPort: id, ToPort: id, There: 1, Back: 1, Size: size}
+	return in.send(i, Flow{From: src, To: dst, Protocol: "icmp", FromPort: id, ToPort: id, There: 1, Back: 1, Size: size})
+}
+
+// send sends one packet of f from router i, and its answer back.
+func (in *Internet) send(i int, f Flow) bool {
 	w := &walk{sink: func(g gauge, n float64) {
 		in.edit(in.nodes[g.node], g.path, g.serial, func(rec *record) {
 			rec.turn(in.clock, g.meter, rec.meters[g.meter].rate, n)

@@ -145,7 +145,9 @@ func (in *Internet) doors(n *node) []door {
 func (in *Internet) own(n *node) []netip.Addr {
 	var addrs []netip.Addr
 	for _, net := range in.networks(n) {
-		addrs = append(addrs, net.prefix.Addr())
+		if !net.client {
+			addrs = append(addrs, net.prefix.Addr())
+		}
 	}
 	return addrs
 }
