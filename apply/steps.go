@@ -241,7 +241,7 @@ func (j *job) complete(ctx context.Context) error {
 	if j.r.Plan.Intent.Account != nil {
 		return j.completeAccount(ctx, now)
 	}
-	server := j.r.Plan.Definition.Kind == vpn.KindDialIn && len(j.r.Plan.Steps) > 0
+	server := j.r.Plan.Definition.Kind == vpn.KindDialIn && len(j.r.Plan.Steps) > 0 && !j.r.Plan.Retires
 	m, err := j.r.Complete(now, server, nil, nil)
 	if err == nil {
 		err = j.define(ctx, now, &m)

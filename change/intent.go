@@ -27,6 +27,8 @@ type Intent struct {
 	Towards Decision `json:"towards,omitempty"`
 	// Undo names the applied request that is to be taken back.
 	Undo int64 `json:"undo,omitempty"`
+	// Undoes is what that one was asked for with, where it is not about an account.
+	Undoes string `json:"undoes,omitempty"`
 }
 
 // Setting is one value of a definition: "exchange" and "ike2", or for one end of a

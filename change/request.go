@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -122,7 +123,7 @@ func (r Request) Subject() string {
 	if name := r.Plan.Intent.Tunnel; name != "" {
 		return "tunnel " + name
 	}
-	return r.Plan.Intent.Verb + " " + r.Plan.Intent.Site
+	return cmp.Or(r.Plan.Intent.Undoes, r.Plan.Intent.Verb) + " " + r.Plan.Intent.Site
 }
 
 // Missing returns how many approvals are still needed.

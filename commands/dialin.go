@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -62,13 +63,17 @@ func (s *Service) planDialIn(ctx context.Context, intent change.Intent) (change.
 		return change.Plan{}, nil, err
 	}
 	var sealed []secret.Sealed
-	if intent.Verb == verbRotateL2TP || vpn.NeedsKey(in.Snapshot) {
+	rotates := slices.Contains([]string{intent.Verb, intent.Undoes}, verbRotateL2TP)
+	if rotates || vpn.NeedsKey(in.Snapshot) {
 		psk := secret.PSK()
 		sealed = []secret.Sealed{s.o.Key.Seal(secret.NewRef(), psk)}
 		in.PSK, in.Mark = sealed[0].Ref, s.o.Key.Mark("psk", psk)
 	}
 	planner := vpn.PlanDialIn
-	if intent.Verb == verbRotateL2TP {
+	switch {
+	case rotates && intent.Undo != 0:
+		planner = vpn.PlanUndoRotateL2TP
+	case rotates:
 		planner = vpn.PlanRotateL2TP
 	}
 	plan, err := planner(in)
@@ -98,7 +103,7 @@ func (s *Service) setupDialIn(ctx context.Context, intent change.Intent) (vpn.Se
 	if in.Owners, err = s.o.Ledger.Accounts(ctx, intent.Site); err != nil {
 		return in, fmt.Errorf("reading accounts: %w", err)
 	}
-	if intent.Verb == verbRotateL2TP {
+	if intent.Verb == verbRotateL2TP || intent.Undo != 0 {
 		return in, nil
 	}
 	in.DialIn = in.DialIn.WithSettings(in.Site, intent.Settings)

@@ -38,6 +38,9 @@ func heading(r change.Request) change.Text {
 	title := change.T("title."+r.Plan.Intent.Verb, "subject", subject, "site", r.Plan.Intent.Site)
 	if n := r.Plan.Intent.Undo; n != 0 {
 		title = change.T("title.rollback", "subject", subject, "site", r.Plan.Intent.Site, "other", n)
+		if subject == r.Plan.Intent.Site {
+			title = change.T("title.rollback.site", "site", subject, "other", n)
+		}
 	}
 	if n := r.Plan.Intent.Resume; n != 0 {
 		title = change.T("title.resume."+string(r.Plan.Intent.Towards), "subject", subject, "other", n)

@@ -26,7 +26,12 @@ func (s *Service) rollback(ctx context.Context, c *call) (Reply, error) {
 		}
 	}
 	if r.Plan.Intent.Account == nil {
-		intent := change.Intent{Verb: c.Verb, Site: r.Plan.Intent.Site, Far: r.Plan.Intent.Far, Tunnel: tunnelOf(r), Undo: r.Number}
+		intent := change.Intent{
+			Verb: c.Verb, Site: r.Plan.Intent.Site, Far: r.Plan.Intent.Far, Tunnel: tunnelOf(r), Undo: r.Number, Undoes: askedWith(r),
+		}
+		if intent.Handover, err = s.handover(ctx, c, intent.Site); err != nil {
+			return Reply{}, err
+		}
 		return s.propose(ctx, c, intent, c.Args["yes"] != "")
 	}
 	intent, err := s.undoAccount(ctx, c, r)
@@ -78,6 +83,8 @@ func amounts(plan change.Plan) string {
 		return verbOf(a.Do)
 	}
 	switch {
+	case plan.Intent.Tunnel == "":
+		return plan.Intent.Undoes
 	case plan.Retires:
 		return verbRemove
 	case manner(change.Request{Plan: plan}) == "add":

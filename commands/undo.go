@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
+	"vpnbot/ros/schema"
 	"vpnbot/vpn"
 )
 
@@ -30,16 +32,40 @@ func (s *Service) planUndo(ctx context.Context, intent change.Intent) (change.Pl
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	if tunnelOf(r) == "" {
-		return change.Plan{}, nil, cannot("other", "number", r.Number)
-	}
 	if err := vpn.Undoable(r); err != nil {
 		return change.Plan{}, nil, err
 	}
 	if err := s.unmoved(ctx, r); err != nil {
 		return change.Plan{}, nil, err
 	}
-	return s.planUndoTunnel(ctx, intent, r)
+	switch {
+	case tunnelOf(r) != "":
+		return s.planUndoTunnel(ctx, intent, r)
+	case intent.Undoes == verbRotateL2TP:
+		return s.planDialIn(ctx, intent)
+	case slices.ContainsFunc(r.Plan.Steps, func(step change.Step) bool { return step.Action == schema.Remove }):
+		return change.Plan{}, nil, cannot("again", "number", r.Number, "verb", intent.Undoes)
+	case intent.Undoes == verbVerbose:
+		return s.planUndoVerbose(ctx, intent, r)
+	case r.Plan.Definition.Kind == vpn.KindDialIn:
+		return s.planUndoDialIn(ctx, intent, r)
+	}
+	return change.Plan{}, nil, cannot("other", "number", r.Number)
+}
+
+// askedWith is the verb of a request; of a rollback, that of what it takes back.
+func askedWith(r change.Request) string { return cmp.Or(r.Plan.Intent.Undoes, r.Plan.Intent.Verb) }
+
+// about names what requests change that stand in each other's way: a tunnel, a dial-in
+// server, the log of a site.
+func about(r change.Request) string {
+	switch name := tunnelOf(r); {
+	case name != "":
+		return "tunnel " + name
+	case r.Plan.Definition.Kind != "":
+		return r.Plan.Definition.Kind + " " + r.Plan.Definition.Name
+	}
+	return r.Subject()
 }
 
 // unmoved refuses a request that was taken back already, or whose subject a later
@@ -84,7 +110,7 @@ func (s *Service) after(ctx context.Context, r change.Request) ([]change.Request
 			return list, nil
 		case err != nil:
 			return nil, fmt.Errorf("reading requests: %w", err)
-		case applied(l) && vpn.SameName(tunnelOf(l), tunnelOf(r)) && l.Plan.Intent.Account == nil && l.Plan.Intent.Verb != verbRekey:
+		case applied(l) && vpn.SameName(about(l), about(r)) && l.Plan.Intent.Account == nil && l.Plan.Intent.Verb != verbRekey:
 			list = append(list, l)
 		}
 	}
@@ -145,4 +171,44 @@ func (s *Service) tunnelBefore(ctx context.Context, ref change.DefinitionRef) (*
 // cannot says why a request is not taken back, and what to do instead.
 func cannot(why string, pairs ...any) *ParseError {
 	return &ParseError{change.T("rollback."+why, pairs...), change.T("rollback."+why+".hint", pairs...)}
+}
+
+// planUndoVerbose reads the routers that log in detail and computes the plan that ends
+// it.
+func (s *Service) planUndoVerbose(ctx context.Context, intent change.Intent, r change.Request) (change.Plan, []secret.Sealed, error) {
+	in := vpn.VerboseUndo{Intent: intent, Done: r}
+	var err error
+	if in.Snapshots, err = s.each(ctx, r.Plan.Routers, vpn.VerboseMenus()); err != nil {
+		return change.Plan{}, nil, err
+	}
+	plan, err := vpn.PlanUndoVerbose(in)
+	return plan, nil, err
+}
+
+// planUndoDialIn reads the router and computes the plan that takes a change to a
+// dial-in server back.
+func (s *Service) planUndoDialIn(ctx context.Context, intent change.Intent, r change.Request) (change.Plan, []secret.Sealed, error) {
+	in := vpn.DialInUndo{Done: r}
+	var err error
+	if in.SetupDialIn, err = s.setupDialIn(ctx, intent); err != nil {
+		return change.Plan{}, nil, err
+	}
+	if ref := r.Plan.Definition; ref.Version > 0 {
+		def, err := s.o.Ledger.DefinitionAt(ctx, ref)
+		if err != nil {
+			return change.Plan{}, nil, err
+		}
+		if !def.Retired {
+			before, err := vpn.DecodeDialIn(def)
+			if err != nil {
+				return change.Plan{}, nil, err
+			}
+			in.Before = &before
+		}
+	}
+	if in.Snapshot, err = s.snapshot(ctx, in.DialIn.Router, vpn.SetupMenus()...); err != nil {
+		return change.Plan{}, nil, err
+	}
+	plan, err := vpn.PlanUndoDialIn(in)
+	return plan, nil, err
 }

@@ -33,21 +33,29 @@ func (s *Service) planVerbose(ctx context.Context, intent change.Intent) (change
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
-	in := vpn.Verbose{Intent: intent, Snapshots: make([]change.Snapshot, len(site.Routers))}
+	in := vpn.Verbose{Intent: intent}
 	for _, set := range intent.Settings {
 		in.For, _ = time.ParseDuration(set.Value) // a date is no duration: refused as too short
 	}
-	errs := make([]error, len(site.Routers))
+	if in.Snapshots, err = s.each(ctx, site.Routers, vpn.VerboseMenus()); err != nil {
+		return change.Plan{}, nil, err
+	}
+	plan, err := vpn.PlanVerbose(in)
+	return plan, nil, err
+}
+
+// each reads menus of several routers at once.
+func (s *Service) each(ctx context.Context, routers, menus []string) ([]change.Snapshot, error) {
+	snapshots, errs := make([]change.Snapshot, len(routers)), make([]error, len(routers))
 	var wg sync.WaitGroup
-	for i, router := range site.Routers {
-		wg.Go(func() { in.Snapshots[i], errs[i] = s.snapshot(ctx, router, vpn.VerboseMenus()...) })
+	for i, router := range routers {
+		wg.Go(func() { snapshots[i], errs[i] = s.snapshot(ctx, router, menus...) })
 	}
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return change.Plan{}, nil, err
+			return nil, err
 		}
 	}
-	plan, err := vpn.PlanVerbose(in)
-	return plan, nil, err
+	return snapshots, nil
 }

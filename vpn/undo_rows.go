@@ -1,9 +1,7 @@
 package vpn
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
@@ -13,86 +11,17 @@ import (
 type undoing struct {
 	*held
 	TunnelUndo
-	brought, turned, took []change.Step // what the change staged, cut over and removed here
-	main                  string        // the peer that carried the tunnel before
-	none                  bool          // no network is joined afterwards
-}
-
-// named is what people call the row of a step.
-func named(s change.Step) string {
-	row := s.Match
-	if src, dst := row["src-address"], row["dst-address"]; src != "" && dst != "" {
-		return src + " → " + dst
-	}
-	return ReadableBytes(cmp.Or(row["name"], row["peer"], row["comment"], row["protocol"], "-"))
-}
-
-// found are the rows that a step of the change is about, as it left them.
-func (u *undoing) found(s change.Step) []schema.Row {
-	s.Match = s.Match.Clone()
-	if s.Action == schema.Change {
-		for _, changed := range []schema.Row{s.Before, s.After} {
-			for name := range changed {
-				delete(s.Match, name)
-			}
-		}
-	}
-	var rows []schema.Row
-	for _, row := range u.snap.Menus[s.Menu] {
-		if s.Finds(row) && !isTrue(row, s.Menu, "dynamic") && !isTrue(row, s.Menu, "template") {
-			rows = append(rows, row)
-		}
-	}
-	if len(rows) > 1 && s.Action == schema.Add {
-		ours := slices.DeleteFunc(slices.Clone(rows), func(r schema.Row) bool { return !change.HasMark(r["comment"], u.Done.Number, s.ID) })
-		if len(ours) > 0 {
-			return ours
-		}
-	}
-	return rows
-}
-
-// left is the one row of a step, with the values that the change gave it.
-func (u *undoing) left(s change.Step) (schema.Row, error) {
-	facts := []any{"number", u.Done.Number, "router", u.Router, "menu", s.Menu, "row", named(s)}
-	rows := u.found(s)
-	if len(rows) != 1 {
-		return nil, refuse("undo_gone", facts...)
-	}
-	row, menu := rows[0], tableOf(s.Menu)
-	for _, name := range s.After.Names() {
-		want, have := s.After[name], defaulted(s.Menu, rows[0], name)
-		switch name {
-		case "comment":
-			want, have = change.Unmarked(want), change.Unmarked(have)
-		case "disabled":
-			want = u.disabledAfter(s)
-		}
-		if !menu.Same(name, have, want) {
-			return nil, refuse("undo_row", append(facts, "field", name, "was", ReadableBytes(want), "is", ReadableBytes(have))...)
-		}
-	}
-	return row, nil
-}
-
-func tableOf(path string) schema.Menu { menu, _ := schema.Lookup(path); return menu }
-
-// disabledAfter tells how the change left a row that it staged switched off.
-func (u *undoing) disabledAfter(s change.Step) string {
-	for _, cut := range u.turned {
-		about := change.Query{Menu: cut.Menu, Where: cut.Match}
-		if cut.Action == schema.Enable && cut.Menu == s.Menu && about.Matches(s.After) {
-			return "false"
-		}
-	}
-	return s.After["disabled"]
+	trace
+	brought, took []change.Step // what the change staged and removed here
+	main          string        // the peer that carried the tunnel before
+	none          bool          // no network is joined afterwards
 }
 
 // asLeft refuses when a row is not any more as the change left it: what came after
 // would be lost unseen.
 func (u *undoing) asLeft() error {
 	for _, s := range u.brought {
-		row, err := u.left(s)
+		row, err := u.stillIs(s)
 		if err != nil {
 			return err
 		}
@@ -104,7 +33,7 @@ func (u *undoing) asLeft() error {
 		if s.Action != schema.Change {
 			continue
 		}
-		if _, err := u.left(s); err != nil {
+		if _, err := u.stillIs(s); err != nil {
 			return err
 		}
 	}
@@ -115,22 +44,6 @@ func (u *undoing) asLeft() error {
 		if name := s.Before["name"]; name != "" && len(u.rows(s.Menu, schema.Row{"name": name})) > 0 {
 			return refuse("undo_taken", "number", u.Done.Number, "router", u.Router, "menu", s.Menu, "row", ReadableBytes(name))
 		}
-	}
-	return nil
-}
-
-// nothingElse refuses a row on which somebody has set what the change did not.
-func (u *undoing) nothingElse(s change.Step, row schema.Row) error {
-	menu := tableOf(s.Menu)
-	for _, name := range row.Names() {
-		a, known := menu.Attr(name)
-		_, ours := s.After[name]
-		if ours || !known || a.ReadOnly || a.Volatile || a.Secret || strings.HasPrefix(name, ".") || row[name] == "" || menu.Same(name, row[name], printedAs(a)) ||
-			name == "disabled" && menu.Same(name, row[name], u.disabledAfter(s)) || name == "comment" && change.Unmarked(row[name]) == "" {
-			continue
-		}
-		return refuse("undo_row", "number", u.Done.Number, "router", u.Router, "menu", s.Menu, "row", named(s), "field", name,
-			"was", cmp.Or(printedAs(a), "-"), "is", ReadableBytes(row[name]))
 	}
 	return nil
 }
@@ -146,7 +59,7 @@ func (u *undoing) untouched() error {
 	if u.peer == nil || u.peer["name"] != u.brought[i].After["name"] || u.identity == nil {
 		return refuse("undo_gone", facts...)
 	}
-	for _, row := range u.snap.Menus[menuPolicy] {
+	for _, row := range u.held.snap.Menus[menuPolicy] {
 		if !static(row) || row["peer"] != u.peer["name"] {
 			continue
 		}

@@ -79,7 +79,7 @@ func (u *undoing) cutBack() error {
 		if s.Menu != menuPolicy || s.Action != schema.Change {
 			continue
 		}
-		row, err := u.left(s)
+		row, err := u.stillIs(s)
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (u *undoing) switchOff() {
 // wants tells whether packets between networks that the tunnel joins afterwards would
 // be translated without the rule.
 func (u *undoing) wants(rule schema.Row) bool {
-	without := slices.DeleteFunc(slices.Clone(u.snap.Menus[menuNAT]), func(r schema.Row) bool { return r[schema.ID] == rule[schema.ID] })
+	without := slices.DeleteFunc(slices.Clone(u.held.snap.Menus[menuNAT]), func(r schema.Row) bool { return r[schema.ID] == rule[schema.ID] })
 	return !u.none && slices.ContainsFunc(u.want.Policies, func(pair Selectors) bool {
 		return same(rule["src-address"], pair.Source) && same(rule["dst-address"], pair.Destination) && translated(without, pair)
 	})
@@ -169,7 +169,7 @@ func (u *undoing) bypassGoes(row schema.Row) {
 		u.note("plan.back.bypass_stays", append(facts, "router", u.Router, "number", u.Done.Number)...)
 		return
 	}
-	if u.needs(u.snap.Menus[menuNAT], row) {
+	if u.needs(u.held.snap.Menus[menuNAT], row) {
 		u.note("plan.warn.bypass_needed", append(facts, "router", u.Router)...)
 		return
 	}
@@ -202,7 +202,7 @@ func (u *undoing) stageRules() error {
 		row, err := u.again(s)
 		pair := Selectors{hostOrPrefix(s.Before["src-address"]), hostOrPrefix(s.Before["dst-address"])}
 		switch {
-		case bypassed(u.snap.Menus[menuNAT], pair), !plain(s.Before), isTrue(s.Before, menuNAT, "disabled"):
+		case bypassed(u.held.snap.Menus[menuNAT], pair), !plain(s.Before), isTrue(s.Before, menuNAT, "disabled"):
 			u.note("plan.back.flawed_gone", "number", u.Done.Number, "router", u.Router, "source", s.Before["src-address"], "destination", s.Before["dst-address"])
 			continue
 		case err != nil:

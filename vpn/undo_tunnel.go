@@ -243,7 +243,8 @@ func (in TunnelUndo) at(e *held) *undoing {
 	plan := in.Done.Plan
 	return &undoing{
 		held: e, TunnelUndo: in,
-		brought: plan.In(change.PhaseStage, e.Router), turned: plan.In(change.PhaseCutOver, e.Router), took: plan.In(change.PhaseCommit, e.Router),
+		trace:   trace{number: in.Done.Number, snap: e.snap, turned: plan.In(change.PhaseCutOver, e.Router)},
+		brought: plan.In(change.PhaseStage, e.Router), took: plan.In(change.PhaseCommit, e.Router),
 	}
 }
 
