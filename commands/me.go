@@ -138,11 +138,8 @@ func (s *Service) lang(ctx context.Context, c *call) (Reply, error) {
 
 // help lists what the caller may use, or tells about one verb.
 func (s *Service) help(_ context.Context, c *call) (Reply, error) {
-	if name := c.Args["verb"]; name != "" {
-		v, ok := lookup(name)
-		if !ok {
-			return Reply{}, bad("parse.verb")
-		}
+	name := c.Args["verb"]
+	if v, ok := lookup(name); ok {
 		if !v.allows(c.Caller) {
 			return Reply{}, change.ErrNotAllowed
 		}
@@ -151,10 +148,13 @@ func (s *Service) help(_ context.Context, c *call) (Reply, error) {
 	reply := Reply{Title: change.T("help.title")}
 	example := ""
 	for _, v := range Verbs() {
-		if v.allows(c.Caller) {
+		if v.allows(c.Caller) && (name == "" || v.under(name)) {
 			example = cmp.Or(example, v.Name)
 			reply.Parts = append(reply.Parts, Say("", change.T("help.line", "usage", "/vpn "+v.short(), "meaning", change.T("help."+v.Name))))
 		}
+	}
+	if example == "" {
+		return Reply{}, change.ErrNotAllowed
 	}
 	reply.Parts = append(reply.Parts, Say(Hint, change.T("help.hint", "verb", example)))
 	return reply, nil

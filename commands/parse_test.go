@@ -104,6 +104,7 @@ func TestParse(t *testing.T) {
 		{"rekey", "重新協商 hq-fengshan", "rekey", map[string]string{"place": "hq-fengshan"}},
 		{"help for two words", "help rotate psk", "help", map[string]string{"verb": "rotate psk"}},
 		{"help flag behind two words", "rotate psk --help", "help", map[string]string{"verb": "rotate psk"}},
+		{"help for the first of two words", "help Rotate", "help", map[string]string{"verb": "rotate"}},
 		{"language", "lang 中文", "lang", map[string]string{"language": "zh-TW"}},
 		{"language by locale", "lang zh_tw", "lang", map[string]string{"language": "zh-TW"}},
 	}
@@ -130,7 +131,6 @@ func TestParse_Wrong(t *testing.T) {
 		{"verb of a later day", "diagnose hunter2", "parse.verb", "parse.verb.hint", ""},
 		{"half a verb", "rotate hunter2", "parse.verb", "parse.nearest", "/vpn rotate psk"},
 		{"verb of two words, mistyped", "rotate pks hunter2", "parse.verb", "parse.nearest", "/vpn rotate psk"},
-		{"help for half a verb", "help rotate", "parse.verb", "parse.nearest", "/vpn help rotate psk"},
 		{"redo nothing", "redo", "parse.missing", "parse.usage", ""},
 		{"rotate nothing", "rotate psk", "parse.missing", "parse.usage", ""},
 		{"a key typed", "tunnel set hq-fengshan psk=hunter2", "plan.refuse.set_secret", "plan.refuse.set_secret.hint", ""},

@@ -304,9 +304,14 @@ func readEvent(v string) (string, *ParseError) {
 	return "", problem
 }
 
+// readVerb takes a verb, or the first word of several.
 func readVerb(v string) (string, *ParseError) {
-	if verb, ok := lookup(strings.TrimPrefix(v, "/")); ok {
+	v = strings.ToLower(strings.TrimPrefix(v, "/"))
+	if verb, ok := lookup(v); ok {
 		return verb.Name, nil
+	}
+	if slices.ContainsFunc(Verbs(), func(o Verb) bool { return o.under(v) }) {
+		return v, nil
 	}
 	problem := &ParseError{change.T("parse.verb"), change.T("parse.verb.hint")}
 	if near := nearestVerb([]word{{raw: v}}); near != "" {

@@ -199,6 +199,11 @@ func lookup(word string) (Verb, bool) {
 	return Verb{}, false
 }
 
+// under tells whether v is one of the verbs that begin with word, such as "tunnel".
+func (v Verb) under(word string) bool {
+	return slices.ContainsFunc(append([]string{v.Name}, v.Also...), func(name string) bool { return strings.HasPrefix(name, word+" ") })
+}
+
 // flag finds the flag called name, or its synonym.
 func (v Verb) flag(name string) (Slot, bool) {
 	name = strings.ToLower(name)
