@@ -22,10 +22,10 @@ import (
 
 // Ensure a computer that proposes what an untouched Windows does gets in to a server
 // that the bot set up, as long as the bot means it to: RouterOS's own default firewall
-// before, "dialin setup" and "adduser", then "disable", "rotate l2tp" and "deluser", at
-// every stage the router's rows as strongSwan, xl2tpd, pppd and nft play them under a
-// stock kernel. That takes QEMU, minutes and root, so it runs when it is asked to ("make
-// lab-l2tp"); what the guest would be given is made in any case.
+// before, "dialin setup" and "adduser", then "disable", "rotate l2tp", "dialin set" and
+// "deluser", at every stage the router's rows as strongSwan, xl2tpd, pppd and nft play
+// them under a stock kernel. That takes QEMU, minutes and root, so it runs when it is
+// asked to ("make lab-l2tp"); what the guest would be given is made in any case.
 func TestGuest(t *testing.T) {
 	var files map[string]string
 	synctest.Test(t, func(t *testing.T) { files = guestFiles(t) })
@@ -66,8 +66,8 @@ func TestGuest(t *testing.T) {
 	}
 	for _, want := range []string{
 		"KEPT-OUT-BEFORE", "IPSEC-UP", "KEPT-OUT-WITHOUT-RULE", "CLEAR-TEXT-HEARD-WITHOUT-POLICY", "CLEAR-TEXT-REFUSED",
-		"ADDRESS", "LAN-REACHED", "LARGE-REACHED", "WRONG-PASSWORD-REFUSED", "DISABLED-SESSION-ENDED", "DISABLED-REFUSED",
-		"OLD-KEY-REFUSED", "NEW-KEY-ADDRESS", "DELETED-SESSION-ENDED", "DELETED-REFUSED",
+		"ADDRESS", "LAN-REACHED", "LARGE-REACHED", "DNS-LET-IN", "WRONG-PASSWORD-REFUSED", "DISABLED-SESSION-ENDED", "DISABLED-REFUSED",
+		"OLD-KEY-REFUSED", "NEW-KEY-ADDRESS", "OLD-COMPUTER-REFUSED", "OLD-COMPUTER-ADDRESS", "DELETED-SESSION-ENDED", "DELETED-REFUSED",
 	} {
 		if !said[want] {
 			t.Errorf("the guest never said %s", want)
@@ -123,12 +123,14 @@ func guestFiles(t *testing.T) map[string]string {
 	w.order(t, "/vpn enable mei-01 --site taichung", "mei-01")
 	w.order(t, "/vpn rotate l2tp taichung --handover @olive", "taichung")
 	guestStage(t, files, o, "rotated")
+	w.order(t, "/vpn dialin set taichung legacy=yes", "taichung")
+	guestStage(t, files, o, "legacy")
 	connect()
 	w.order(t, "/vpn deluser mei-01 --site taichung", "mei-01")
 	guestStage(t, files, o, "deleted")
 
 	for _, name := range []string{"rules.nft", "xl2tpd.conf", "options", "addresses"} {
-		for _, stage := range []string{"disabled", "rotated", "deleted"} {
+		for _, stage := range []string{"disabled", "rotated", "legacy", "deleted"} {
 			if files[stage+"/"+name] != files["set-up/"+name] {
 				t.Errorf("%s: %s is another one", stage, name)
 			}

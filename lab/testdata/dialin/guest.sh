@@ -76,11 +76,17 @@ load() { # who: what its swanctl.conf says, and nothing of what it said before
 	grep -q "^loaded connection 'l2tp'" /run/$1/load || { cat /run/$1/load; fail "the IKE daemon of $1 has no connection"; }
 }
 
-# What Windows 10 and 11 propose, in their order.
+# key FILE: the client has that key, and what it proposes: what Windows 10 and 11 do, in
+# their order, or what computers of old have.
+windows() {
+	phase1=aes256-sha1-ecp384,aes128-sha1-ecp256,aes256-sha1-modp2048,3des-sha1-modp2048,3des-sha1-modp1024
+	phase2=aes256-sha1,aes128-sha1,3des-sha1
+}
+of_old() { phase1=3des-sha1-modp1024 phase2=3des-sha1; }
 key() {
 	cat >/run/cli/swanctl.conf <<CONF
 connections { l2tp { version = 1
-  proposals = aes256-sha1-ecp384,aes128-sha1-ecp256,aes256-sha1-modp2048,3des-sha1-modp2048,3des-sha1-modp1024
+  proposals = $phase1
   remote_addrs = $SERVER
   local { auth = psk }
   remote { auth = psk
@@ -88,7 +94,7 @@ connections { l2tp { version = 1
   children { l2tp { mode = transport
     local_ts = dynamic[udp/1701]
     remote_ts = dynamic[udp/1701]
-    esp_proposals = aes256-sha1,aes128-sha1,3des-sha1 } } } }
+    esp_proposals = $phase2 } } } }
 secrets { ike-l2tp { secret = "$(cat "$1")" } }
 CONF
 	load cli
@@ -135,11 +141,13 @@ play() {
 # call: IPsec as the client asks for it; /run/cli/call says how it went
 call() { swan cli --initiate --child l2tp >/run/cli/call 2>&1; }
 connect() { within 3 call || fail "no IPsec $*"; }
+agreed() { sed -n 's/.*selected proposal: //p' /run/cli/call | paste -sd' '; }
 hang_up() {
 	echo 'd v' >/run/cli/control
 	within 600 gone || fail "the session does not end"
 	swan cli --terminate --ike l2tp >/dev/null 2>&1
 }
+address() { ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p'; }
 addressed() { ip -n cli -o -4 addr show | grep -q 'peer '; }
 gone() { ! addressed && ! ip -n srv -o -4 addr show | grep -q 'peer '; }
 refused() { grep -q 'authentication failed' /run/cli/ppplog; }
@@ -189,6 +197,7 @@ in_clear() { ip netns exec cli bash -c "exec 3<>/dev/udp/$SERVER/1701; cat /run/
 # As the router was before: its firewall keeps the computer out, though the daemon
 # behind it would take it.
 play set-up
+windows
 key "$dir/set-up/psk"
 password "$(cat "$dir/password")"
 say daemons
@@ -202,7 +211,7 @@ l2tp srv
 # with one that does not ask for IPsec anybody is heard in clear.
 rules "$dir/unruled.nft"
 connect
-echo "IPSEC-UP"
+echo "IPSEC-UP $(agreed)"
 ip -n cli xfrm state | awk '/mode|enc|auth/ { print ($1 == "proto") ? "esp, mode " $NF : $1 " " $2 }' | sort -u
 before=$(dropped)
 dial
@@ -217,12 +226,15 @@ before=$(dropped)
 in_clear && fail "a client in clear is heard"
 if [ "$(dropped)" -gt "$before" ]; then echo "CLEAR-TEXT-REFUSED"; else fail "a client in clear is not heard, but not for the rules"; fi
 reach || fail "no address"
-echo "ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
+echo "ADDRESS $(address)"
 grep -h 'DNS address' /run/cli/ppplog | head -2
 ip -n cli route add "$LAN" dev ppp0
 ip netns exec cli ping -c 3 -i 0.2 -W 5 "$HOST" | grep 'received'
 within 3 ip netns exec cli ping -c 1 -W 5 "$HOST" >/dev/null && echo "LAN-REACHED"
 within 3 ip netns exec cli ping -c 1 -s 1300 -M do -W 5 "$HOST" >/dev/null && echo "LARGE-REACHED"
+# the router's name service: nobody listens here, which is told if the question comes
+ask() { ip netns exec cli timeout 5 bash -c "exec 3<>/dev/udp/$GATEWAY/53; echo >&3; head -c 1 <&3" 2>&1 | grep -q refused; }
+within 3 ask && echo "DNS-LET-IN"
 ip netns exec srv nft list chain ip vpnbot input | grep counter
 hang_up
 
@@ -248,7 +260,17 @@ call && fail "the old key is taken"
 if [ "$(undecrypted)" -gt "$before" ]; then echo "OLD-KEY-REFUSED"; else fail "refused, but not for the key"; fi
 key "$dir/rotated/psk"
 connect with the new key
-reach && echo "NEW-KEY-ADDRESS $(ip -n cli -o -4 addr show | sed -n 's/.*inet \([0-9.]*\) peer \([0-9.]*\).*/\1 from \2/p')"
+reach && echo "NEW-KEY-ADDRESS $(address)"
+hang_up
+
+# A computer of old is let in when people ask for it.
+of_old
+key "$dir/rotated/psk"
+call && fail "a computer of old is let in"
+if grep -q NO_PROPOSAL_CHOSEN /run/cli/call; then echo "OLD-COMPUTER-REFUSED"; else fail "refused, but not for the proposals"; fi
+play legacy
+connect by a computer of old
+reach && echo "OLD-COMPUTER-ADDRESS $(agreed)"
 
 play deleted
 within 600 gone && echo "DELETED-SESSION-ENDED"
