@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"vpnbot/change"
@@ -172,23 +173,30 @@ func TestEngine_Server_Worlds(t *testing.T) {
 		w := deskWorld(t, d)
 		defer w.close()
 		w.leaveOpen(d)
-		try := func(verb string, of vpn.DialIn) {
+		try := func(verb string, of vpn.DialIn) (done bool) {
 			strike := max(0, rapid.IntRange(-6, 9).Draw(t, "refused write"))
 			r, outcome := trial{w, []string{"gw-hq"}, w.serverPlanner(verb, of), strike, strike == 0}.play()
 			outcomes[verb+": "+outcome]++
-			if done := r.State == change.Applied || r.State == change.Unproven; done && verb != "rotate l2tp" {
+			if done = r.State == change.Applied || r.State == change.Unproven; done && verb != "rotate l2tp" {
 				if plan, again := planOf(w, w.serverPlanner(verb, of)); plan != nil {
 					w.Errorf("%s, planned again: %+v, definition %s", verb, plan.Steps, plan.Defines)
 				} else if again != "nothing to do" {
 					w.Errorf("%s, planned again: %s", verb, again)
 				}
 			}
+			return done
 		}
 		try("dialin setup", dialin)
 		next := drawDefinition(t, func(name string, of int) bool { return rapid.IntRange(1, of).Draw(t, name) == of })
 		time.Sleep(time.Minute)
 		try("dialin set", next)
-		try("rotate l2tp", next)
+		if drawn := rapid.Bool().Draw(t, "two keys"); try("rotate l2tp", next) && drawn {
+			once := alike(unmarked(w.whole("gw-hq")))
+			try("rotate l2tp", next)
+			if diff := cmp.Diff(once, alike(unmarked(w.whole("gw-hq")))); diff != "" {
+				t.Errorf("another key twice (-once +twice):\n%s", diff)
+			}
+		}
 	})
 	t.Log(outcomes)
 }
