@@ -79,21 +79,18 @@ func (j *job) committed(ctx context.Context) error {
 func (j *job) advance(ctx context.Context, router string) (again bool, err error) {
 	var tries attempts
 	for tries.again() {
-		v, err := j.view(ctx, router)
+		v, err := j.reach(ctx, router)
 		if err != nil {
 			return again, err
 		}
-		if row := v.odd(change.DecidedCommit, j.r.Resumed != ""); row != "" {
-			return again, j.attend(ctx, change.T("apply.tunnel.odd", "router", router, "row", row))
+		if err := j.known(ctx, v); err != nil {
+			return again, err
 		}
 		if v.isNew() {
 			return again, nil
 		}
 		again = true
-		if err := j.rearm(ctx, v); err != nil {
-			return again, err
-		}
-		if _, _, err := j.script(ctx, change.Act{Name: change.ActCutOver, Router: router}, func(s *change.Script) { s.Again = true }); err != nil {
+		if err := j.orderBoth(ctx, v); err != nil {
 			return again, err
 		}
 		on, err := j.until(ctx, router, view.isNew)
@@ -137,7 +134,7 @@ func (j *job) clear(ctx context.Context, router string) error {
 	var tries attempts
 	for tries.again() {
 		if tries.n > 1 || !j.proven {
-			v, err := j.view(ctx, router)
+			v, err := j.reach(ctx, router)
 			if err != nil {
 				return err
 			}

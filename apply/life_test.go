@@ -24,6 +24,7 @@ type life struct {
 	dead   bool
 	end    context.CancelFunc
 	befall map[int]fate // by number of deed, from 1
+	last   string       // the deed after which the bot dies, as it begins; "" none
 	later  time.Duration
 	writes int               // to routers, so far
 	strike int               // the write that is refused, from 1; 0 none
@@ -59,6 +60,9 @@ func (l *life) do(name string, router bool, deed func() error) error {
 	dead := l.dead
 	l.deeds = append(l.deeds, name)
 	f := l.befall[len(l.deeds)]
+	if l.last != "" && strings.HasPrefix(name, l.last) {
+		f = dieAfter
+	}
 	if router {
 		l.writes++
 		if l.writes == l.strike {

@@ -12,27 +12,29 @@ import (
 	"vpnbot/vpn"
 )
 
+// outage parts the two ends for so long.
+func (w *world) outage(whole time.Duration) {
+	for i := range names {
+		_ = w.in.Block(names[i], names[1-i], rossim.IKE)
+		_ = w.in.Block(names[i], names[1-i], rossim.ESP)
+	}
+	for _, name := range names { // what was up is gone at once, so that the guards see it
+		for _, row := range w.in.Router(name).Rows("/ip/ipsec/active-peers") {
+			_ = w.in.Router(name).Remove("/ip/ipsec/active-peers", row[".id"])
+		}
+	}
+	time.AfterFunc(whole, func() {
+		for i := range names {
+			_ = w.in.Unblock(names[i], names[1-i], rossim.IKE)
+			_ = w.in.Unblock(names[i], names[1-i], rossim.ESP)
+		}
+	})
+}
+
 // Ensure the sequences that DESIGN.md lists are the ones in which the two ends
 // part when the bot never comes back, and that a bot that does come back joins them
 // again, however late.
 func TestEngine_Tunnel_Split(t *testing.T) {
-	line := func(w *world, whole time.Duration) {
-		for i := range names {
-			_ = w.in.Block(names[i], names[1-i], rossim.IKE)
-			_ = w.in.Block(names[i], names[1-i], rossim.ESP)
-		}
-		for _, name := range names { // what was up is gone at once, so that the guards see it
-			for _, row := range w.in.Router(name).Rows("/ip/ipsec/active-peers") {
-				_ = w.in.Router(name).Remove("/ip/ipsec/active-peers", row[".id"])
-			}
-		}
-		time.AfterFunc(whole, func() {
-			for i := range names {
-				_ = w.in.Unblock(names[i], names[1-i], rossim.IKE)
-				_ = w.in.Unblock(names[i], names[1-i], rossim.ESP)
-			}
-		})
-	}
 	for _, tt := range []struct {
 		name, deed string // the last that the bot does
 		strike     func(w *world)
@@ -40,11 +42,11 @@ func TestEngine_Tunnel_Split(t *testing.T) {
 	}{
 		// The first end has given up its guard and its old rows, the second has its
 		// guard still: an outage at a moment at which it looks takes it back alone.
-		{"an outage between the commits", "gw-fengshan: script commit", func(w *world) { line(w, 4*time.Minute) }, true},
+		{"an outage between the commits", "gw-fengshan: script commit", func(w *world) { w.outage(4 * time.Minute) }, true},
 		// Before that, both guards see one outage and decide alike.
-		{"an outage before the commits", "journal decided", func(w *world) { line(w, 4*time.Minute) }, false},
+		{"an outage before the commits", "journal decided", func(w *world) { w.outage(4 * time.Minute) }, false},
 		// After that there are no guards.
-		{"an outage after the commits", "gw-hq: script commit", func(w *world) { line(w, 4*time.Minute) }, false},
+		{"an outage after the commits", "gw-hq: script commit", func(w *world) { w.outage(4 * time.Minute) }, false},
 		{"a reboot between the commits", "gw-fengshan: script commit", func(w *world) { w.in.Router("gw-hq").Reboot() }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -76,25 +76,27 @@ func TestEngine_Tunnel_Trouble(t *testing.T) {
 	}
 }
 
+// inBandPlan is a plan of a tunnel through which the bot reaches gw-fengshan.
+func inBandPlan(p *change.Plan) {
+	p.Tunnel.Delay = 5 * time.Second
+	for i := range p.Tunnel.Ends {
+		p.Tunnel.Ends[i].InBand = p.Tunnel.Ends[i].Router == "gw-fengshan"
+	}
+}
+
 // Ensure a tunnel that the bot itself talks through is changed as any other: both
 // scripts are queued before it goes, and the guard of the end that is out of reach
 // puts the old rows back when it does not come up.
 func TestEngine_Tunnel_InBand(t *testing.T) {
-	inBand := func(p *change.Plan) {
-		p.Tunnel.Delay = 5 * time.Second
-		for i := range p.Tunnel.Ends {
-			p.Tunnel.Ends[i].InBand = p.Tunnel.Ends[i].Router == "gw-fengshan"
-		}
-	}
 	for _, tt := range []struct {
 		name  string
 		edit  func(*change.Plan)
 		fates []fate
 		state change.State
 	}{
-		{"up", inBand, []fate{""}, change.Committed},
-		{"in vain", func(p *change.Plan) { inBand(p); spoil(p) }, []fate{""}, change.Reverted},
-		{"death", inBand, []fate{dieBefore, dieAfter, loseBefore, loseAfter, refuse}, ""},
+		{"up", inBandPlan, []fate{""}, change.Committed},
+		{"in vain", func(p *change.Plan) { inBandPlan(p); spoil(p) }, []fate{""}, change.Reverted},
+		{"death", inBandPlan, []fate{dieBefore, dieAfter, loseBefore, loseAfter, refuse}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			all := deeds(t, "redo", vpn.PlanRedo, everything, nil)
