@@ -355,6 +355,11 @@ func (m *remains) notices() {
 				want[prefix+r.ID] = n
 			}
 		}
+		if a := r.Plan.Intent.Account; a != nil && !a.Expires.IsZero() { // one account at most has a date
+			if n := m.count(change.EventWarned, 0); n > 0 {
+				want["expiring:"+r.ID+":"+change.WarnLate.String()+":"+string(change.ChannelApprovals)] = n
+			}
+		}
 		if r.State == change.Proven {
 			want["proven:"+r.ID] = 1
 		}
