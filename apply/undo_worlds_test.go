@@ -189,10 +189,16 @@ func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
 		return "first " + string(done.State)
 	}
 	version := w.ledger.defs[0].Version
+	var left *vpn.Tunnel
 	if !plan.Retires {
 		if w.tunnel, err = vpn.DecodeTunnel(w.ledger.defs[0]); err != nil {
 			w.Fatal(err)
 		}
+		left = &w.tunnel
+	}
+	changed := map[string]map[string][]schema.Row{}
+	for _, name := range names {
+		changed[name] = w.all(name)
 	}
 	back, refused := w.planUndo(done, &was, version)
 	if back == nil {
@@ -224,5 +230,29 @@ func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
 	if !w.up() || !w.carries() {
 		w.Errorf("up %v, carries %v", w.up(), w.carries())
 	}
-	return string(r.State)
+	return string(r.State) + ", and back: " + w.backAgain(r, left, changed)
+}
+
+// backAgain takes the rollback back: the rows that the change had left are there again.
+// left is the definition that it had left, nil when it had ended it.
+func (w *world) backAgain(r change.Request, left *vpn.Tunnel, changed map[string]map[string][]schema.Row) string {
+	w.Helper()
+	w.inBand = false
+	plan, refused := w.planUndo(r, left, w.ledger.defs[0].Version)
+	if plan == nil {
+		w.Errorf("a rollback is not taken back: %s", refused)
+		return refused
+	}
+	again := w.carry(*plan)
+	if again.State != change.Committed {
+		w.Errorf("a rollback is not taken back: %s %v", again.State, again.Outcome)
+		return string(again.State)
+	}
+	for _, name := range names {
+		w.asBefore(name, changed[name], r, *plan)
+	}
+	if retired := w.ledger.defs[0].Retired; retired != (left == nil) {
+		w.Errorf("definition retired: %v", retired)
+	}
+	return string(again.State)
 }

@@ -51,16 +51,21 @@ func (u *undoing) asLeft() error {
 // untouched refuses when the peer that carries the tunnel is not the change's own,
 // or carries policies that it did not.
 func (u *undoing) untouched() error {
-	i := slices.IndexFunc(u.brought, func(s change.Step) bool { return s.Menu == menuPeer })
-	if i < 0 {
+	var peers []string
+	for _, s := range u.brought {
+		if s.Menu == menuPeer {
+			peers = append(peers, s.After["name"])
+		}
+	}
+	if peers == nil {
 		return nil
 	}
-	facts := []any{"number", u.Done.Number, "router", u.Router, "menu", menuPeer, "row", named(u.brought[i])}
-	if u.peer == nil || u.peer["name"] != u.brought[i].After["name"] || u.identity == nil {
+	facts := []any{"number", u.Done.Number, "router", u.Router, "menu", menuPeer, "row", ReadableBytes(peers[0])}
+	if u.peer == nil || !slices.Contains(peers, u.peer["name"]) || u.identity == nil {
 		return refuse("undo_gone", facts...)
 	}
 	for _, row := range u.held.snap.Menus[menuPolicy] {
-		if !static(row) || row["peer"] != u.peer["name"] {
+		if !static(row) || !slices.Contains(peers, row["peer"]) {
 			continue
 		}
 		ours := slices.ContainsFunc(slices.Concat(u.brought, u.turned), func(s change.Step) bool {

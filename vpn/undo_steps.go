@@ -150,15 +150,31 @@ func (u *undoing) goes() {
 			ours = append(ours, u.found(s)...)
 		}
 	}
+	u.leftGoes(menuIdentity, "peer")
+	peers := append(u.leftGoes(menuPeer, "name"), u.held.peer)
 	u.commitOld()
 	for _, s := range u.brought {
 		switch s.Menu {
 		case menuProfile1:
-			u.commitUnshared(menuProfile1, s.After["name"], menuPeer, "profile", []schema.Row{u.peer})
+			u.commitUnshared(menuProfile1, s.After["name"], menuPeer, "profile", peers)
 		case menuProposal:
 			u.commitUnshared(menuProposal, s.After["name"], menuPolicy, "proposal", ours)
 		}
 	}
+}
+
+// leftGoes removes rows of peers that were off beside the tunnel's own.
+func (u *undoing) leftGoes(menu, by string) (gone []schema.Row) {
+	for _, s := range u.brought {
+		if s.Menu != menu || s.After[by] == u.held.peer["name"] {
+			continue
+		}
+		for _, row := range u.found(s) {
+			u.commit(menu, row, s.Match, change.T("plan.step.left_gone"))
+			gone = append(gone, row)
+		}
+	}
+	return gone
 }
 
 // bypassGoes removes a rule for addresses that the change added, unless the tunnel
