@@ -87,14 +87,7 @@ func (v view) stand(step change.Step) stand {
 
 // rows returns the static rows that a step is about, whatever it does to them.
 func (v view) rows(step change.Step) []schema.Row {
-	step.Match = step.Match.Clone()
-	if step.Action == schema.Change {
-		for _, changed := range []schema.Row{step.Before, step.After} {
-			for name := range changed {
-				delete(step.Match, name)
-			}
-		}
-	}
+	step = step.Anyhow()
 	var rows []schema.Row
 	for _, row := range v.snap.Menus[step.Menu] {
 		if step.Finds(row) && row["dynamic"] != "true" && row["template"] != "true" {

@@ -104,6 +104,20 @@ func (s Step) Finds(row schema.Row) bool {
 	return Query{Menu: s.Menu, Where: where}.Matches(row)
 }
 
+// Anyhow returns s with a Match that finds its rows whether or not s was carried out:
+// it names no value that s changes.
+func (s Step) Anyhow() Step {
+	s.Match = s.Match.Clone()
+	if s.Action == schema.Change {
+		for _, changed := range []schema.Row{s.Before, s.After} {
+			for name := range changed {
+				delete(s.Match, name)
+			}
+		}
+	}
+	return s
+}
+
 // GuardName is the name of a request's guard, the same on both routers.
 func GuardName(request int64) string { return fmt.Sprintf("vpnbot-guard-%d", request) }
 

@@ -119,19 +119,8 @@ func PlanReach(in ReachChange) (change.Plan, error) {
 // checkPools refuses networks of clients that this router has itself, gives away or
 // sends elsewhere.
 func (e *held) checkPools() error {
-	for _, pool := range e.far.Pools {
-		for _, a := range e.page.addresses {
-			if pool.Contains(a.ip) {
-				return refuse("add_connected", "router", e.Router, "address", a.ip.String(), "network", pool.String(), "site", e.far.Site)
-			}
-		}
-		theirs := span{pool.Masked().Addr(), lastOf(pool)}
-		for _, row := range e.snap.Menus[menuPool] {
-			if slices.ContainsFunc(spans(row["ranges"]), theirs.overlaps) {
-				return refuse("add_pool", "router", e.Router, "pool", ReadableBytes(row["name"]), "ranges", row["ranges"],
-					"network", pool.String(), "site", e.far.Site)
-			}
-		}
+	if err := e.reachable(e.far.Pools); err != nil {
+		return err
 	}
 	ours := slices.Concat(e.policies, e.extra)
 	for i, row := range e.snap.Menus[menuPolicy] {

@@ -141,13 +141,13 @@ func (e *held) vacant(others []Tunnel) error {
 				"peer", ReadableBytes(row["peer"]))
 		}
 	}
-	return e.reachable()
+	return e.reachable(e.far.Prefixes)
 }
 
 // reachable refuses networks of the other end that this router has itself, or gives
 // away.
-func (e *held) reachable() error {
-	for _, far := range e.far.Prefixes {
+func (e *held) reachable(networks []netip.Prefix) error {
+	for _, far := range networks {
 		for _, a := range e.page.addresses {
 			if far.Contains(a.ip) {
 				return refuse("add_connected", "router", e.Router, "address", a.ip.String(), "network", far.String(), "site", e.far.Site)

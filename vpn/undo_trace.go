@@ -29,14 +29,7 @@ func named(s change.Step) string {
 
 // found are the rows that a step of the change is about, as it left them.
 func (u trace) found(s change.Step) []schema.Row {
-	s.Match = s.Match.Clone()
-	if s.Action == schema.Change {
-		for _, changed := range []schema.Row{s.Before, s.After} {
-			for name := range changed {
-				delete(s.Match, name)
-			}
-		}
-	}
+	s = s.Anyhow()
 	var rows []schema.Row
 	for _, row := range u.snap.Menus[s.Menu] {
 		if s.Finds(row) && !isTrue(row, s.Menu, "dynamic") && (s.Match["template"] != "" || !isTrue(row, s.Menu, "template")) {
