@@ -189,7 +189,9 @@ func dialInStories() []story {
 	rotate.before = []story{setup, rowStory("adduser", "/vpn adduser mei-08 --for @mei --site taichung", "mei-08", "gw-taichung")}
 	verbose := rowStory("logs --verbose", "/vpn logs hq --verbose 60m", "hq", "gw-hq")
 	verbose.fleeting = time.Hour
-	return []story{setup, set, rotate, handed, verbose}
+	undo := rowStory("rollback of dialin set", "/vpn rollback 2", "taichung", "gw-taichung")
+	undo.before = []story{setup, rowStory(set.name, set.line, set.about, set.routers[0])}
+	return []story{setup, set, undo, rotate, handed, verbose}
 }
 
 // newStoryPeople are olive and ann at work on a story.
