@@ -208,9 +208,9 @@ func sitesRefused(k siteKind, v siteVerb) string {
 // traffic through the tunnel and the tunnels of others undisturbed, or is refused
 // with its reason.
 func TestEngine_Sites(t *testing.T) {
-	for _, k := range siteKinds() {
-		for _, v := range siteVerbs() {
-			if v.alone && k.hq == nil {
+	for i, k := range siteKinds() {
+		for n, v := range siteVerbs() {
+			if v.alone && k.hq == nil || sparse && (i+n)%4 != 0 {
 				continue
 			}
 			t.Run(strings.ReplaceAll(k.name+"/"+v.name, " ", "_"), func(t *testing.T) {

@@ -87,6 +87,9 @@ func (s *Service) setupDialIn(ctx context.Context, intent change.Intent) (vpn.Se
 	if in.Site, err = s.siteNamed(intent.Site); err != nil {
 		return in, err
 	}
+	if in.Site.Foreign {
+		return in, foreignSite(in.Site)
+	}
 	def, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, intent.Site)
 	switch {
 	case err == nil:

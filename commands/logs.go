@@ -33,6 +33,9 @@ func (s *Service) logs(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, bad("parse.site")
 	}
 	sites := s.visible(c)
+	if site, ok := s.o.Estate.Site(c.site); ok && site.Foreign {
+		return Reply{}, foreignSite(site)
+	}
 	readings := s.read(ctx, sites, menuLog, menuLogging, menuLogAction, menuClock, menuSecret)
 	silent, err := s.silent(ctx, readings)
 	if err != nil {

@@ -27,6 +27,10 @@ func (s *Service) picture(j vpn.Judged) []Part {
 func ends(j vpn.Judged) *Table {
 	t := &Table{Head: heads("site")}
 	for _, side := range j.Sides {
+		if side.Router == "" {
+			t.Head = append(t.Head, change.T("status.end.foreign", "site", side.Site))
+			continue
+		}
 		t.Head = append(t.Head, change.T("status.end", "site", side.Site, "router", side.Router))
 	}
 	row := func(name string, cell func(i int, side vpn.Side) change.Text) {
@@ -193,6 +197,7 @@ var nextSteps = map[string]string{
 	"status.unknown.phase1_gone":    "status.next.again",
 	"status.unknown.no_sa":          "status.next.again",
 	"status.unknown.unread":         "status.next.unread",
+	"status.unknown.foreign":        "status.next.foreign",
 	"status.unknown.row":            "status.next.row",
 }
 

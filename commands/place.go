@@ -115,7 +115,7 @@ func (s *Service) tunnels(ctx context.Context) ([]vpn.Tunnel, error) {
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, t)
+			list = append(list, t.In(s.o.Estate))
 		}
 	}
 	for i, t := range list {

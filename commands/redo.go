@@ -88,6 +88,9 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 	if in.Tunnel.Name == "" {
 		return change.Plan{}, nil, bad("tunnel.undefined")
 	}
+	if intent.Verb == verbRemove && in.Tunnel.Foreign(in.Estate) {
+		return vpn.PlanForget(in), nil, nil
+	}
 	menus := vpn.TunnelMenus()
 	if intent.Verb == verbAdd || intent.Verb == verbRemove || intent.Verb == verbSet {
 		menus = vpn.AddMenus()
@@ -145,6 +148,7 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 			if err != nil {
 				return in, err
 			}
+			t = t.In(s.o.Estate)
 			in.Others = append(in.Others, t)
 			if vpn.SameName(t.Name, intent.Tunnel) {
 				in.Definition, in.Tunnel = def.DefinitionRef, t
@@ -163,6 +167,9 @@ func (s *Service) tunnelChange(ctx context.Context, intent change.Intent) (vpn.T
 
 // bothEnds reads menus of both routers of t at once.
 func (s *Service) bothEnds(ctx context.Context, t vpn.Tunnel, menus []string) (snapshots [2]change.Snapshot, err error) {
+	if err := t.Ours(s.o.Estate); err != nil {
+		return snapshots, err
+	}
 	var errs [2]error
 	var wg sync.WaitGroup
 	for i, end := range t.Ends {

@@ -53,7 +53,7 @@ func (v *survey) all(ctx context.Context, routers []string) error {
 	// The other ends too: two looks of one moment are worth more than two of
 	// different ones.
 	for _, t := range v.tunnels {
-		if ends := routersOf(t); slices.Contains(missing, ends[0]) || slices.Contains(missing, ends[1]) {
+		if ends := routersOf(t); slices.ContainsFunc(ends, func(r string) bool { return slices.Contains(missing, r) }) {
 			missing = append(missing, ends...)
 		}
 	}
@@ -141,7 +141,7 @@ func (v *survey) unsettled(asked bool) []string {
 			continue
 		}
 		ends := routersOf(j.Tunnel)
-		if asked || !v.asked[ends[0]] || !v.asked[ends[1]] {
+		if asked || slices.ContainsFunc(ends, func(r string) bool { return !v.asked[r] }) {
 			routers = append(routers, ends...)
 		}
 	}
@@ -157,7 +157,10 @@ func (v *survey) newest(router string) (vpn.Half, bool) {
 	return list[len(list)-1], true
 }
 
-func routersOf(t vpn.Tunnel) []string { return []string{t.Ends[0].Router, t.Ends[1].Router} }
+// routersOf are the routers of a tunnel that are ours.
+func routersOf(t vpn.Tunnel) []string {
+	return slices.DeleteFunc([]string{t.Ends[0].Router, t.Ends[1].Router}, func(r string) bool { return r == "" })
+}
 
 // samples are those of the last polls, when somebody polls.
 func (s *Service) samples(router string) []vpn.Half {

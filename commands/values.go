@@ -80,6 +80,11 @@ func bad(id string, pairs ...any) *ParseError {
 	return &ParseError{change.T(id, pairs...), change.T(id + ".hint")}
 }
 
+// foreignSite says that somebody else runs the routers of a site.
+func foreignSite(s vpn.Site) *ParseError {
+	return &ParseError{change.T("site.foreign", "site", s.Name), change.T("site.foreign.hint", "site", s.Name)}
+}
+
 // readName refuses what the planner would, so that nothing that can be no name
 // is kept.
 func readName(v string) (string, *ParseError) {

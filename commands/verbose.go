@@ -33,6 +33,9 @@ func (s *Service) planVerbose(ctx context.Context, intent change.Intent) (change
 	if err != nil {
 		return change.Plan{}, nil, err
 	}
+	if site.Foreign {
+		return change.Plan{}, nil, foreignSite(site)
+	}
 	in := vpn.Verbose{Intent: intent}
 	for _, set := range intent.Settings {
 		in.For, _ = time.ParseDuration(set.Value) // a date is no duration: refused as too short

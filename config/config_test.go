@@ -74,7 +74,7 @@ func TestLoad_ExampleExplainsEveryKey(t *testing.T) {
 		"channels", "approvals", "audit", "id", "secrets", "sealing-key", "checkpoint-key", "people", "name",
 		"role", "sites", "verbs", "count", "reason", "aliases", "lan", "wan", "interface", "address", "nat",
 		"routers", "tls", "fingerprint", "ca", "plain", "read", "write", "user", "password", "retention",
-		"inbox", "witness", "webhook", "journal",
+		"inbox", "witness", "webhook", "journal", "foreign",
 	} {
 		if !strings.Contains(string(text), key+":") {
 			t.Errorf("%s does not show key %s", example, key)

@@ -19,8 +19,8 @@ func (c *Config) readSites(v value) {
 }
 
 func (c *Config) readSite(e entry) {
-	f := e.object("aliases", "lan", "wan", "routers")
-	site := vpn.Site{Name: e.name, Aliases: f["aliases"].words("a list of other names")}
+	f := e.object("aliases", "lan", "wan", "routers", "foreign")
+	site := vpn.Site{Name: e.name, Aliases: f["aliases"].words("a list of other names"), Foreign: f["foreign"].flag()}
 	for _, item := range f["lan"].items("a list of networks such as 192.168.77.0/24") {
 		s, _ := item.text("an IPv4 network such as 192.168.77.0/24")
 		p, _ := netip.ParsePrefix(s) // the zero prefix is refused with the estate

@@ -20,6 +20,9 @@ type Site struct {
 	LAN     []netip.Prefix
 	WANs    []WAN
 	Routers []string
+	// Foreign tells that somebody else runs the routers there: there are none in the
+	// estate, and nothing is read or changed. Of a tunnel to it one end is known.
+	Foreign bool
 }
 
 // WAN is one way out of a site. Exactly one of Address, DNS and Dynamic is set.

@@ -23,6 +23,7 @@ type ExpectedEnd struct {
 	// not know: dynamic, or private behind NAT.
 	Local, Remote netip.Addr
 	RemoteName    string // DNS name of the other end, when it has one
+	Foreign       bool   // somebody else runs the router: nothing is known of it
 	RemoteAny     bool   // nobody can know the other end's address: the peer takes any
 	RemoteID      string // as active-peers shows it, without its kind; "" for auto
 	Passive       bool
@@ -63,6 +64,7 @@ func (t Tunnel) Expect(e Estate) Expected {
 				}
 			}
 		}
+		x.Foreign = t.foreign(e, i)
 		want.Ends[i] = x
 	}
 	return want

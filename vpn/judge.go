@@ -95,6 +95,8 @@ func newView(want ExpectedEnd, samples []sample, at time.Time) *view {
 	}
 	v.At, v.Err = newest.at, newest.err
 	switch {
+	case want.Foreign:
+		v.silent = change.T("status.unknown.foreign", "site", v.Site)
 	case len(samples) == 0, newest.err != nil, at.Sub(newest.at) > StaleAfter, len(want.Policies) == 0: // a definition always joins networks
 		v.silent = change.T("status.unknown.unread", "router", v.Router)
 	case newest.lack != "":

@@ -119,6 +119,7 @@ func TestJudge(t *testing.T) {
 			l.set(1, saMenu, "spi", "0xC010001", "0xBAD2")
 		}, vpn.Down, "status.down.sa_mismatch", map[string]string{"from": "gw-hq", "to": "gw-fengshan"}},
 
+		{"not ours", func(l *line) { l.want.Ends[1].Foreign, l.samples[1] = true, nil }, vpn.Unknown, "status.unknown.foreign", map[string]string{"site": "fengshan"}},
 		{"no sample", func(l *line) { l.samples[1] = nil }, vpn.Unknown, "status.unknown.unread", map[string]string{"router": "gw-fengshan"}},
 		{"unreachable", func(l *line) { l.samples[1][6].Err = errors.New("no route") }, vpn.Unknown, "status.unknown.unread", map[string]string{"router": "gw-fengshan"}},
 		{"unreachable and down", func(l *line) { down(l); l.samples[1][6].Err = errors.New("no route") }, vpn.Down, "status.down.no_phase1", map[string]string{"router": "gw-hq"}},

@@ -40,6 +40,7 @@ var reasons = map[string][]string{
 	"status.down.lost_both": {"from", "to", "sent", "received", "window"},
 
 	"status.unknown.unread":     {"router"},                             // no answer, or none of late; Side.Err may say why
+	"status.unknown.foreign":    {"site"},                               // somebody else runs the router: one end is all there is
 	"status.unknown.no_menu":    {"router", "menu"},                     // the router has no such menu
 	"status.unknown.row":        {"router", "menu", "row", "attribute"}, // a value that is not understood
 	"status.unknown.one_sample": {},                                     // the ends were not read twice close together

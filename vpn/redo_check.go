@@ -7,16 +7,45 @@ import (
 
 // checkDefinition refuses what the definition itself rules out.
 func (in TunnelChange) checkDefinition() error {
-	for _, end := range in.Tunnel.Ends {
-		if _, ours := in.Estate.Router(end.Router); !ours {
-			return refuse("tunnel_foreign", "tunnel", in.Tunnel.Name, "site", end.Site)
-		}
+	if err := in.Tunnel.Ours(in.Estate); err != nil {
+		return err
 	}
 	ps := in.Tunnel.Problems(in.Estate, in.Others, in.DialIns)
 	if len(ps) > 0 && !in.Unchecked {
 		return refuse("tunnel_definition", "tunnel", in.Tunnel.Name, "path", in.Tunnel.spot(ps[0].Path), "problem", ps[0].said())
 	}
 	return nil
+}
+
+// Ours returns a *Refusal for a tunnel of which somebody else runs one end: nothing
+// can be read there, so nothing is planned.
+func (t Tunnel) Ours(e Estate) error {
+	for _, end := range t.Ends {
+		if _, ours := e.Router(end.Router); !ours {
+			return refuse("tunnel_foreign", "tunnel", t.Name, "site", end.Site)
+		}
+	}
+	return nil
+}
+
+// In returns t as it stands in e: an end at a site that somebody else runs has no
+// router, also where there was one when the definition was made.
+func (t Tunnel) In(e Estate) Tunnel {
+	for i := range t.Ends {
+		if t.foreign(e, i) {
+			t.Ends[i].Router = ""
+		}
+	}
+	return t
+}
+
+// Foreign tells whether somebody else runs the router at one end.
+func (t Tunnel) Foreign(e Estate) bool { return t.foreign(e, 0) || t.foreign(e, 1) }
+
+// foreign tells whether somebody else runs the router at end i.
+func (t Tunnel) foreign(e Estate, i int) bool {
+	site, ok := e.Site(t.Ends[i].Site)
+	return ok && site.Foreign
 }
 
 // checkRouter refuses a router on which a change would stop half-way.

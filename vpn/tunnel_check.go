@@ -42,6 +42,10 @@ func (t Tunnel) Problems(e Estate, others []Tunnel, dialins []DialIn) []Problem 
 		ps.add("both ends are at one site: expected two sites", "ends")
 		return ps
 	}
+	if t.foreign(e, 0) && t.foreign(e, 1) {
+		ps.add("somebody else runs the routers of both ends: expected one end that is ours", "ends")
+		return ps
+	}
 	if known {
 		t.checkRoles(&ps, wans)
 		t.checkExchange(&ps, wans, dialins)
@@ -77,7 +81,11 @@ func (t Tunnel) checkEnd(ps *problems, e Estate, i int) (w WAN, ok bool) {
 		ps.add("expected the name of a site in the configuration", at()...)
 		return WAN{}, false
 	}
-	if r, found := e.Router(end.Router); !found || r.Site != site.Name {
+	if site.Foreign {
+		if end.Router != "" {
+			ps.add("somebody else runs the routers of this site: expected no router", at("router")...)
+		}
+	} else if r, found := e.Router(end.Router); !found || r.Site != site.Name {
 		ps.add("expected a router of this site; it has "+list(site.Routers), at("router")...)
 	}
 	var names []string

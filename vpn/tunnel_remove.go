@@ -65,6 +65,24 @@ func (t *works) finishRemoval() (change.Plan, error) {
 	return plan, nil
 }
 
+// PlanForget computes the plan that ends the definition of a tunnel of which somebody
+// else runs one end. No row is touched: what our router holds stays as it is.
+func PlanForget(in TunnelChange) change.Plan {
+	plan := change.Plan{
+		Intent: in.Intent, Definition: in.Definition, Retires: true, Seen: []change.Observation{}, State: change.StateDigest(nil),
+		Summary: change.T("plan.remove.alone", "tunnel", in.Tunnel.Name),
+	}
+	for i, end := range in.Tunnel.Ends {
+		if in.Tunnel.foreign(in.Estate, i) {
+			plan.Blast = append(plan.Blast, change.T("plan.remove.foreign", "site", end.Site, "router", in.Tunnel.Ends[1-i].Router))
+			continue
+		}
+		plan.Routers = append(plan.Routers, end.Router)
+	}
+	plan.Blast = append(plan.Blast, change.T("plan.remove.kept", "tunnel", in.Tunnel.Name))
+	return plan
+}
+
 // remove makes every step at this end.
 func (e *held) remove(t *works) {
 	if e.joins {

@@ -127,8 +127,11 @@ func (e Estate) checkSite(ps *problems, s Site, taken map[string]bool) {
 			ps.add("another WAN of this site has this interface: expected one of its own", at("wan", strconv.Itoa(i), "interface")...)
 		}
 	}
-	if len(s.Routers) == 0 {
-		ps.add("expected at least one router", at("routers")...)
+	switch {
+	case s.Foreign && len(s.Routers) > 0:
+		ps.add("somebody else runs the routers of this site: expected none here, or foreign: false", at("routers")...)
+	case !s.Foreign && len(s.Routers) == 0:
+		ps.add("expected at least one router, or foreign: true", at("routers")...)
 	}
 }
 
