@@ -24,6 +24,8 @@ const (
 	menuList      = "/interface/list"
 	menuMember    = "/interface/list/member"
 	menuFilter    = "/ip/firewall/filter"
+	menuMangle    = "/ip/firewall/mangle"
+	menuCalls     = "/interface/l2tp-client"
 )
 
 // SetupMenus returns the menus that a snapshot for PlanDialIn and PlanRotateL2TP
@@ -31,7 +33,7 @@ const (
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), []string{
 		menuUserActive,
-		menuInterface, menuBridge, menuEthernet, menuGRE, menuIPIP, menuEoIP, menuList, menuMember, menuFilter, menuNAT,
+		menuInterface, menuBridge, menuEthernet, menuGRE, menuIPIP, menuEoIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)
@@ -87,7 +89,7 @@ func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 		return change.Plan{}, err
 	}
 	for _, part := range []func() error{
-		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.firewall, s.lanReturn, s.server, s.foresee, s.unharmed,
+		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.firewall, s.lanReturn, s.unmarked, s.translation, s.server, s.foresee, s.unharmed,
 	} {
 		if err := part(); err != nil {
 			return change.Plan{}, err

@@ -105,7 +105,7 @@ func (s *setup) matches(row schema.Row, p packet) match {
 		var m match
 		switch name {
 		case schema.ID, "chain", "action", "disabled", "invalid", "dynamic", "comment", "log", "log-prefix", "bytes", "packets",
-			".about", "jump-target", "reject-with":
+			".about", "jump-target", "reject-with", "new-routing-mark", "new-connection-mark", "passthrough":
 			continue
 		case "protocol":
 			m = word(value, func(v string) bool { return v == p.protocol })

@@ -97,10 +97,15 @@ func (s *setup) onDefaultProposal() []string {
 	return append(users, s.withSecret()...)
 }
 
-// withSecret names the interfaces that may bring IPsec of their own. Whether one
+// withSecret names the interfaces that may bring IPsec of their own. Whether a tunnel
 // does, only its secret tells, and secrets are not read: each counts.
 func (s *setup) withSecret() []string {
 	var users []string
+	for _, row := range s.Snapshot.Menus[menuCalls] {
+		if !isTrue(row, menuCalls, "disabled") && isTrue(row, menuCalls, "use-ipsec") {
+			users = append(users, ReadableBytes(row["name"]))
+		}
+	}
 	for _, menu := range []string{menuGRE, menuIPIP, menuEoIP} {
 		for _, row := range s.Snapshot.Menus[menu] {
 			if !isTrue(row, menu, "disabled") && row["remote-address"] != "" {

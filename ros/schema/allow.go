@@ -67,6 +67,10 @@ var allowed = map[string]map[Action][]string{
 		},
 		Remove: nil,
 	},
+	"/ip/firewall/mangle": {
+		Add:    {"chain", "action", "dst-address", "comment"},
+		Remove: nil,
+	},
 	// A tunnel's rows. Old rows are changed by the scripts of a change in phases
 	// alone, step by step admitted here.
 	"/ip/ipsec/profile": {

@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // dialInMenus are what a dial-in server needs besides accounts and IPsec: who may
 // come in, where packets go, and what answers for its clients on the LAN.
 var dialInMenus = []Menu{
@@ -45,6 +47,27 @@ var dialInMenus = []Menu{
 		Key:   []string{"chain", "action", "protocol", "src-address", "dst-address", "dst-port"},
 		Attrs: filterAttrs,
 	},
+	{
+		Path: "/ip/firewall/mangle", Comment: true, Ordered: true,
+		Key:   []string{"chain", "action", "src-address", "dst-address", "new-routing-mark"},
+		Attrs: mangleAttrs(),
+	},
+	{
+		Path: "/interface/l2tp-client", Comment: true, Key: []string{"name"},
+		Attrs: []Attr{
+			{Name: "name", Kind: Text},
+			{Name: "connect-to", Kind: Text},
+			{Name: "use-ipsec", Kind: Bool, Default: "false"},
+			{Name: "disabled", Kind: Bool},
+			{Name: "comment", Kind: Text},
+		},
+	},
+}
+
+// mangleAttrs are those of a rule that marks packets: it matches as a filter rule does.
+func mangleAttrs() []Attr {
+	attrs := slices.DeleteFunc(slices.Clone(filterAttrs), func(a Attr) bool { return a.Name == "reject-with" })
+	return append(attrs, Attr{Name: "new-routing-mark", Kind: Text}, Attr{Name: "new-connection-mark", Kind: Text}, Attr{Name: "passthrough", Kind: Bool})
 }
 
 // arpAttrs are those of an interface that may answer for others.
