@@ -19,13 +19,14 @@ type kept struct {
 	before  map[string][]schema.Row
 	foreign map[string][]schema.Row // not the tunnel's, or not its alone
 	absent  bool
-	twins   int // bypasses of the tunnel that nobody can tell apart
+	peer    string // of the tunnel
+	twins   int    // bypasses of the tunnel that nobody can tell apart
 }
 
 // keep tells the rows of one end apart.
 func (w *world) keep(d wild, i int) kept {
 	w.Helper()
-	k := kept{router: names[i], absent: d.Absent, before: w.whole(names[i]), foreign: map[string][]schema.Row{}}
+	k := kept{router: names[i], absent: d.Absent, peer: d.Ends[i].Peer, before: w.whole(names[i]), foreign: map[string][]schema.Row{}}
 	e, x := d.Ends[i], w.tunnel.Expect(w.estate).Ends[i]
 	peers := []string{e.Peer}
 	if e.Left {
@@ -112,6 +113,38 @@ func (k kept) replaced(w *world, where string, menus ...string) {
 			if !early && slices.ContainsFunc(now[path], is) && !slices.ContainsFunc(k.foreign[path], is) {
 				w.Errorf("%s: %s still has %s %q", where, k.router, path, row)
 			}
+		}
+	}
+}
+
+// inherited fails unless new rows say of themselves what people had written to the old
+// ones, byte for byte, and policies what they did.
+func (k kept) inherited(w *world, where string) {
+	w.Helper()
+	now := w.whole(k.router)
+	for path, by := range map[string]string{"/ip/ipsec/peer": "name", "/ip/ipsec/identity": "peer"} {
+		is := func(name string) func(schema.Row) bool { return func(r schema.Row) bool { return r[by] == name } }
+		old := slices.IndexFunc(k.before[path], is(k.peer))
+		if old < 0 || slices.ContainsFunc(now[path], is(k.peer)) {
+			continue // there was none, or it was not replaced
+		}
+		next := slices.IndexFunc(now[path], func(r schema.Row) bool { return generation.MatchString(r[by]) && r[by] != "hq-fengshan-3" })
+		if next < 0 {
+			w.Errorf("%s: %s has no %s of the tunnel", where, k.router, path)
+			continue
+		}
+		for _, attr := range []string{"comment", "local-address", "notrack-chain"} {
+			was, is := change.Unmarked(k.before[path][old][attr]), change.Unmarked(now[path][next][attr])
+			if was != is && !(attr == "local-address" && was == "") {
+				w.Errorf("%s: %s of %s on %s is %q, was %q", where, attr, path, k.router, is, was)
+			}
+		}
+	}
+	const policies = "/ip/ipsec/policy"
+	for _, row := range now[policies] {
+		old := slices.IndexFunc(k.before[policies], func(r schema.Row) bool { return r[schema.ID] == row[schema.ID] })
+		if old >= 0 && k.before[policies][old]["comment"] != row["comment"] {
+			w.Errorf("%s: comment of a policy on %s is %q, was %q", where, k.router, row["comment"], k.before[policies][old]["comment"])
 		}
 	}
 }

@@ -318,6 +318,7 @@ func tryWorld(t tester, d wild, verb string, make planner, spoiled string) strin
 		}
 		if r.State == change.Committed {
 			k.replaced(w, verb, gives(verb)...)
+			k.inherited(w, verb)
 		}
 	}
 	if r.State == change.Committed && verb == "rotate psk" {

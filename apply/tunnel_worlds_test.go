@@ -126,6 +126,7 @@ func trySet(t tester, d wild, words []string, strike int) string {
 	}
 	for _, k := range kept {
 		k.replaced(w, "set", gives("redo")...)
+		k.inherited(w, "set")
 	}
 	w.carried("set")
 	w.plansAgain("redo")
