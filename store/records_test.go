@@ -202,6 +202,15 @@ func TestDefinitions_Retired(t *testing.T) {
 	holds(2, false)
 	version(3, false)
 	holds(3, true)
+	for n, retired := range map[int]bool{1: false, 2: true, 3: false} {
+		d, err := s.DefinitionAt(t.Context(), change.DefinitionRef{Kind: "tunnel", Name: "hq-lab", Version: n})
+		if err != nil || d.Version != n || d.Retired != retired {
+			t.Errorf("version %d: got %+v, %v", n, d, err)
+		}
+	}
+	if _, err := s.DefinitionAt(t.Context(), change.DefinitionRef{Kind: "tunnel", Name: "hq-lab", Version: 4}); !errors.Is(err, change.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
 }
 
 // Ensure accounts are found by site, name and person.

@@ -151,7 +151,7 @@ func (u *undoing) goes() {
 		}
 	}
 	u.leftGoes(menuIdentity, "peer")
-	peers := append(u.leftGoes(menuPeer, "name"), u.held.peer)
+	peers := append(u.leftGoes(menuPeer, "name"), u.peer)
 	u.commitOld()
 	for _, s := range u.brought {
 		switch s.Menu {
@@ -166,7 +166,7 @@ func (u *undoing) goes() {
 // leftGoes removes rows of peers that were off beside the tunnel's own.
 func (u *undoing) leftGoes(menu, by string) (gone []schema.Row) {
 	for _, s := range u.brought {
-		if s.Menu != menu || s.After[by] == u.held.peer["name"] {
+		if s.Menu != menu || s.After[by] == u.peer["name"] {
 			continue
 		}
 		for _, row := range u.found(s) {

@@ -110,7 +110,7 @@ func TestPlanUndoTunnel_Refused(t *testing.T) {
 				}
 			}
 		}, "undo_unwritten", "field", "mode-config"},
-		"a negotiation": {func(in *vpn.TunnelUndo) { in.Done.Plan.Steps = nil }, "undo_rekey", "", ""},
+		"a negotiation":         {func(in *vpn.TunnelUndo) { in.Done.Plan.Steps = nil }, "undo_rekey", "", ""},
 		"what a person decided": {func(in *vpn.TunnelUndo) { in.Done.Plan.Intent.Resume = 41 }, "undo_resolved", "", ""},
 		"a key alone": {func(in *vpn.TunnelUndo) {
 			in.Done.Plan.Steps = slices.DeleteFunc(slices.Clone(in.Done.Plan.Steps), func(s change.Step) bool { return s.Menu == profileMenu || s.Menu == proposalMenu })
