@@ -207,6 +207,16 @@ func (h holdings) once() holdings {
 	return all
 }
 
+// unguarded leaves out guards: none outlives its change, and one that an earlier
+// change has left goes when people deal with that.
+func (h holdings) unguarded() holdings {
+	all := maps.Clone(h)
+	all["/system/scheduler"] = slices.DeleteFunc(slices.Clone(h["/system/scheduler"]), func(row schema.Row) bool {
+		return strings.HasPrefix(row["name"], "vpnbot-guard-")
+	})
+	return all
+}
+
 // only are the rows of the menus that a plan writes on a router.
 func (h holdings) only(plan change.Plan, router string) holdings {
 	some := holdings{}

@@ -95,7 +95,7 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 		if f.late {
 			now = now.once()
 		}
-		for _, d := range rows[o.Router].differs(now) {
+		for _, d := range rows[o.Router].unguarded().differs(now) {
 			problem("ended %s, %s: %s", end, o.Router, d)
 		}
 		if jobs := o.router.Rows("/system/script/job"); len(jobs) > 0 {
