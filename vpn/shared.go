@@ -358,10 +358,15 @@ func (e *held) sharedQueries(t *works) []change.Query {
 		ask(menuMember, nil)
 	case t.kind == removal:
 		ask(menuFilter, schema.Row{"chain": "input", "comment": e.tunnel})
-	case t.kind == addition:
+	case t.kind == addition, t.kind == reaching:
 		ask(menuPool, nil)
 		ask(menuFilter, nil)
 		ask(menuMember, nil)
+	}
+	for _, d := range e.servers {
+		if t.kind == reaching {
+			ask(menuProfile, schema.Row{"name": d.Profile})
+		}
 	}
 	if e.peer == nil {
 		return list
