@@ -65,7 +65,8 @@ func (j *job) absence(b both) (map[string]string, change.Text) {
 // away when both are there: one that looked in between would finish the removal. A
 // guard that was faster, or a script that came late, begins it anew.
 func (j *job) keepAfterAll(ctx context.Context) error {
-	for range maxWrites {
+	var tries attempts
+	for tries.again() {
 		if over, err := j.bothBack(ctx); over || err != nil {
 			return err
 		}
@@ -97,8 +98,11 @@ func (j *job) keepAfterAll(ctx context.Context) error {
 		if kept {
 			return j.reverted(ctx)
 		}
+		if !tries.rest(ctx) {
+			return ctx.Err()
+		}
 	}
-	m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", j.r.Plan.Tunnel.Ends[0].Router, "tries", maxWrites))
+	m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", j.r.Plan.Tunnel.Ends[0].Router, "tries", tries.n-1))
 	return j.commit(ctx, m, err)
 }
 
@@ -107,7 +111,8 @@ func (j *job) keepAfterAll(ctx context.Context) error {
 // person must decide.
 func (j *job) bothBack(ctx context.Context) (over bool, err error) {
 	wait := firstPause
-	for round, tries := 0, 0; ; round++ {
+	var tries attempts
+	for round := 0; ; round++ {
 		b := j.look2(ctx)
 		switch why := j.odd(b); {
 		case ctx.Err() != nil:
@@ -120,11 +125,13 @@ func (j *job) bothBack(ctx context.Context) (over bool, err error) {
 		switch {
 		case i < 0 && b.views[0].isOld() && b.views[1].isOld():
 			return false, nil
-		case i < 0 && tries == maxWrites:
-			m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", b.views[0].router, "tries", maxWrites))
+		case i < 0 && !tries.again():
+			m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", b.views[0].router, "tries", tries.n-1))
 			return true, j.commit(ctx, m, err)
 		case i < 0:
-			tries++
+			if tries.n > 1 && !tries.rest(ctx) {
+				return false, ctx.Err()
+			}
 			if err := j.restoreBoth(ctx, b); err != nil {
 				return false, err
 			}

@@ -414,7 +414,7 @@ func drawn(story, mishap, nth int, on []string) bool {
 }
 
 // Ensure what once went wrong does not again: a router that refuses for some
-// minutes, with rows of the change on it, was left to a person at once; and a new
+// minutes, with rows or a guard of the change on it, was left to a person at once; and a new
 // key whose answer was lost, and that was refused the second time, counted as not
 // written.
 func TestFaults_Once(t *testing.T) {
@@ -427,6 +427,8 @@ func TestFaults_Once(t *testing.T) {
 		{"rotate psk", "refused from here on", 3, []string{"gw-hq", "gw-fengshan"}, []change.State{change.Reverted}},
 		{"dialin setup", "refused from here on", 5, []string{"gw-taichung"}, []change.State{change.Unproven, change.Reverted}},
 		{"dialin setup", "trap before", 4, []string{"gw-taichung"}, []change.State{change.Unproven, change.Reverted}},
+		{"tunnel remove", "refused from here on", 2, []string{"gw-fengshan"}, []change.State{change.Reverted}},
+		{"tunnel remove", "refused from here on", 3, []string{"gw-hq", "gw-fengshan"}, []change.State{change.Reverted}},
 		{"deluser", "refused from here on", 2, []string{"gw-hq"}, []change.State{change.Applied}},
 		{"rotate l2tp --handover", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}},
 	} {
