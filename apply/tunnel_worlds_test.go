@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -235,4 +236,53 @@ func tryAdd(t tester, d wild, words []string, strike int) string {
 	w.plansAgain("redo")
 	w.takeAway("add", kept)
 	return outcome
+}
+
+// Ensure each key can be set, exchange=ike2 among them: to a value by which two
+// routers agree, or it is refused. The plain run tries one value of each key,
+// VPNBOT_WORLDS every value.
+func TestEngine_Set_ValuesWorlds(t *testing.T) {
+	end := func(version, peer string) wildEnd {
+		return wildEnd{Version: version, Peer: peer, Profile: "p1", Proposal: "p2", Level: "unique", Contact: true, NAT: []string{"masquerade outside"}}
+	}
+	d := wild{Exchange: "main", Defined: "main", Networks: [2]int{1, 2}, Ends: [2]wildEnd{end("7.22.3", "by hand"), end("6.49.7", "鳳山")}}
+	refused := map[string]string{
+		"hq.wan=ether3": "plan.refuse.tunnel_definition", "fengshan.router=gw-hq": "plan.refuse.set_fixed",
+		"profile.hash=md5": "plan.refuse.set_broken", "hq.prefixes=10.0.0.0/24": "plan.refuse.tunnel_definition",
+		"fengshan.probes=192.168.1.1": "plan.refuse.tunnel_definition",
+	}
+	all := settable()
+	for n, key := range slices.Sorted(maps.Keys(all)) {
+		for i, value := range all[key] {
+			word := key + "=" + value
+			first := i == 0 && (!sparse || n%6 == 0)
+			if os.Getenv("VPNBOT_WORLDS") == "" && !first {
+				continue
+			}
+			words := []string{word}
+			if site, is := strings.CutSuffix(key, ".prefixes"); is {
+				words = append(words, site+".probes="+map[string]string{"hq": "192.168.77.1", "fengshan": "192.168.88.1"}[site])
+			}
+			synctest.Test(t, func(t *testing.T) {
+				got := trySet(t, d, words, 0)
+				identified := strings.HasSuffix(key, ".id") && value != "none" && !strings.HasPrefix(value, "address:")
+				switch {
+				case got == "committed", got == "applied alone", got == "plan.refuse.set_nothing":
+				case got == refused[word]:
+				case identified && got == "plan.refuse.tunnel_definition": // not in main mode
+				default:
+					t.Errorf("%s: %s", word, got)
+				}
+				if word == "exchange=ike2" && got != "committed" {
+					t.Errorf("%s: %s", word, got)
+				}
+			})
+		}
+	}
+	d.Ends[0].Second, d.Ends[0].Local = true, true
+	synctest.Test(t, func(t *testing.T) {
+		if got := trySet(t, d, []string{"hq.wan=ether3"}, 0); got != "committed" {
+			t.Errorf("another WAN: %s", got)
+		}
+	})
 }
