@@ -37,7 +37,7 @@ var knownWords = sync.OnceValue(func() map[string]bool {
 // The forms of words that are shown whatever they say. A pair of cookies, an SPI
 // and a MAC address have a form that no password has.
 var (
-	assignment = regexp.MustCompile(`(?i)\b(?:[a-z0-9-]*(?:password|passphrase|secret|psk|token|pin|private-key|auth-key|enc-key))\s*[=:]\s*("[^"]*"?|'[^']*'?|\S+)`)
+	assignment = regexp.MustCompile(`(?i)\b(?:[a-z0-9-]*(?:password|passwd|passphrase|secret|psk|token|pin|shared-key|private-key|auth-key|enc-key))\s*[=:]\s*(\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|\S+)`)
 	userName   = regexp.MustCompile(`(?i)\buser\s+<?([^\s>]+)>?\s+(?:logged|authentication|from)\b`)
 	shapes     = regexp.MustCompile(`^(?:` + strings.Join([]string{
 		`\d{1,5}`,                              // ports, numbers of processes, counts
