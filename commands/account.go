@@ -285,6 +285,9 @@ func (s *Service) planAccountChange(ctx context.Context, intent change.Intent) (
 func (s *Service) dialin(ctx context.Context, site string) (change.Definition, vpn.DialIn, error) {
 	def, err := s.o.Ledger.Definition(ctx, vpn.KindDialIn, site)
 	if errors.Is(err, change.ErrNotFound) {
+		if at, ok := s.o.Estate.Site(site); ok && at.Foreign {
+			return def, vpn.DialIn{}, foreignSite(at)
+		}
 		return def, vpn.DialIn{}, vpn.NoDefinition(site)
 	}
 	if err != nil {

@@ -40,7 +40,7 @@ func (s *Service) sites(ctx context.Context, c *call) (Reply, error) {
 			lan[i] = p.String()
 		}
 		t.Rows = append(t.Rows, []change.Text{
-			value(name), value(strings.Join(site.Routers, ", ")), value(strings.Join(lan, ", ")), dialin, onlineAt(site.Name, readings),
+			value(name), value(strings.Join(site.Routers, ", ")), value(strings.Join(lan, ", ")), dialin, onlineAt(site, readings),
 		})
 	}
 	reply := Reply{Title: change.T("sites.title"), Share: true}
@@ -71,10 +71,13 @@ func (s *Service) dialinOf(ctx context.Context, site string) (change.Text, error
 }
 
 // onlineAt counts a site's sessions, or says that they are unknown.
-func onlineAt(site string, readings []reading) change.Text {
+func onlineAt(site vpn.Site, readings []reading) change.Text {
+	if site.Foreign { // nobody asks its routers
+		return change.T("common.unknown")
+	}
 	n := 0
 	for _, r := range readings {
-		if r.site != site {
+		if r.site != site.Name {
 			continue
 		}
 		if r.err != nil {
@@ -88,6 +91,9 @@ func onlineAt(site string, readings []reading) change.Text {
 // who lists the live sessions.
 func (s *Service) who(ctx context.Context, c *call) (Reply, error) {
 	sites := s.visible(c)
+	if c.site != "" && len(sites) == 1 && sites[0].Foreign {
+		return Reply{}, foreignSite(sites[0])
+	}
 	readings := s.read(ctx, sites, menuActive)
 	silent, err := s.silent(ctx, readings)
 	if err != nil {
@@ -113,6 +119,9 @@ func (s *Service) who(ctx context.Context, c *call) (Reply, error) {
 // answer, those that the bot made are listed.
 func (s *Service) users(ctx context.Context, c *call) (Reply, error) {
 	sites := s.visible(c)
+	if c.site != "" && len(sites) == 1 && sites[0].Foreign {
+		return Reply{}, foreignSite(sites[0])
+	}
 	readings := s.read(ctx, sites, menuSecret, menuActive)
 	silent, err := s.silent(ctx, readings)
 	if err != nil {
