@@ -93,8 +93,12 @@ func (s *Service) waiting(ctx context.Context, c *call) ([]Part, error) {
 		if !slices.Contains(me, v.Credentials.Reader) || v.MayOpen(c.now, v.Credentials.Reader) != nil {
 			continue
 		}
+		waiting := change.T("me.waiting", "account", v.Credentials.Account, "site", v.Credentials.Site, "until", v.Until)
+		if v.Credentials.Account == "" {
+			waiting = change.T("me.waiting.key", "site", v.Credentials.Site, "until", v.Until)
+		}
 		parts = append(parts,
-			Say(Good, change.T("me.waiting", "account", v.Credentials.Account, "site", v.Credentials.Site, "until", v.Until)),
+			Say(Good, waiting),
 			Part{Buttons: []Button{revealButton(v)}})
 	}
 	return parts, nil

@@ -136,14 +136,21 @@ func revealNotice(n change.Notice, v change.Reveal, now time.Time) Reply {
 		if i := int(n.Number) - 1; i >= 0 && i < len(v.Openings) {
 			at = v.Openings[i].At
 		}
+		said := change.T("notice.opened", "account", account, "site", site, "at", at)
+		if account == "" {
+			said = change.T("notice.opened.key", "site", site, "at", at)
+		}
 		return Reply{Title: change.T("notice.opened.title"), Tone: Warning, Parts: []Part{
-			Say("", change.T("notice.opened", "account", account, "site", site, "at", at)),
+			Say("", said),
 			Say(Hint, change.T("notice.opened.hint")),
 		}}
 	case change.NoticeUnopened:
+		said, hint := change.T("notice.unopened", "account", account, "site", site), change.T("notice.unopened.hint")
+		if account == "" {
+			said, hint = change.T("notice.unopened.key", "site", site), change.T("notice.unopened.key.hint", "site", site)
+		}
 		return Reply{Title: change.T("notice.unopened.title"), Tone: Warning, Parts: []Part{
-			Say("", change.T("notice.unopened", "account", account, "site", site)),
-			Say(Hint, change.T("notice.unopened.hint")),
+			Say("", said), Say(Hint, hint),
 		}}
 	}
 	reply := Reply{Title: change.T("notice.credentials.title"), Parts: []Part{
@@ -177,7 +184,11 @@ func revealNotice(n change.Notice, v change.Reveal, now time.Time) Reply {
 }
 
 func revealButton(v change.Reveal) Button {
-	return Button{Action: ActionReveal, Value: v.ID, Label: change.T("button.reveal", "account", v.Credentials.Account), Style: Primary, Form: true}
+	label := change.T("button.reveal", "account", v.Credentials.Account)
+	if v.Credentials.Account == "" { // the key of a dial-in server
+		label = change.T("button.reveal_key", "site", v.Credentials.Site)
+	}
+	return Button{Action: ActionReveal, Value: v.ID, Label: label, Style: Primary, Form: true}
 }
 
 func minutes(d time.Duration) change.Text {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"vpnbot/commands/text"
 )
 
 // Ensure that what people paste and what phones type is understood.
@@ -204,8 +206,13 @@ func TestParse_Wrong(t *testing.T) {
 	}
 }
 
-// Ensure the table holds no name twice, neither of verbs nor of a verb's flags.
+// Ensure the table holds no name twice, neither of verbs nor of a verb's flags, and
+// that help has words for each.
 func TestVerbs(t *testing.T) {
+	words, err := text.New()
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]string{}
 	for _, v := range Verbs() {
 		for _, name := range append([]string{v.Name}, v.Also...) {
@@ -216,12 +223,18 @@ func TestVerbs(t *testing.T) {
 		}
 		flags := map[string]bool{"help": true}
 		for _, f := range v.Flags {
+			if id := "flag." + v.Name + "." + f.Name; !words.Has(id) {
+				t.Errorf("no words for %s", id)
+			}
 			for _, name := range append([]string{f.Name}, f.Also...) {
 				if flags[name] {
 					t.Errorf("flag %q of %s stands twice", name, v.Name)
 				}
 				flags[name] = true
 			}
+		}
+		if !words.Has("help." + v.Name) {
+			t.Errorf("no words for help.%s", v.Name)
 		}
 		if v.run == nil {
 			t.Errorf("%s does nothing", v.Name)

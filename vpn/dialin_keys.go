@@ -56,7 +56,7 @@ func readReach(s *DialInSetup, v string) bool {
 	if strings.EqualFold(v, "none") || v == "無" {
 		return true
 	}
-	for word := range strings.SplitSeq(v, ",") {
+	for word := range strings.SplitSeq(strings.ReplaceAll(v, "、", ","), ",") {
 		if word = strings.TrimSpace(word); word == "" {
 			return false
 		}

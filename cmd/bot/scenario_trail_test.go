@@ -157,7 +157,9 @@ func (p *scene) control(windows string, known map[string]string) {
 		}
 		shown := false
 		for name, password := range known {
-			shown = shown || strings.HasPrefix(name, passwordOf(e.Facts["account"])+", ") && strings.Contains(windows, password)
+			// The key of a dial-in server belongs to no account.
+			its := e.Facts["account"] == "" || strings.HasPrefix(name, passwordOf(e.Facts["account"])+", ")
+			shown = shown || its && strings.Contains(windows, password)
 		}
 		if !shown {
 			p.t.Errorf("the password of %s was opened and is found nowhere", e.Facts["account"])
