@@ -68,6 +68,9 @@ func (e *held) party(t *works, other *held, planned bool) ike.End {
 		Name: e.Router, Rows: imagine(e.snap, steps), Keys: map[string]string{}, Names: map[string]netip.Addr{},
 		Local: e.local, Seen: other.remote,
 	}
+	if !planned && e.was != nil { // before an end moves, it is where it was
+		p.Local, p.Seen = e.wasLocal, other.wasRemote
+	}
 	if !p.Seen.IsValid() {
 		p.Seen = somewhere()
 	}

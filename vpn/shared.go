@@ -80,6 +80,11 @@ func (e *held) checkShared(t *works) error {
 	if !e.shares() {
 		return nil
 	}
+	if t.was != nil {
+		if was := t.was.Ends[1-slices.Index(t.ends[:], e)].ID; was != e.far.ID { // the old one would stay and count as another's
+			return refuse("shared_id", "router", e.Router, "site", e.far.Site, "was", was, "is", e.far.ID, "tunnel", e.tunnel)
+		}
+	}
 	for i, row := range e.policies {
 		if pair := e.want.Policies[i]; row != nil {
 			return refuse("shared_static", "router", e.Router, "source", pair.Source.String(), "destination", pair.Destination.String(), "site", e.far.Site)

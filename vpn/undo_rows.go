@@ -82,7 +82,10 @@ func (u *undoing) untouched() error {
 // stood finds the peer that carried the tunnel before, and refuses when the tunnel
 // did not stand: there is nothing to go back to.
 func (u *undoing) stood() error {
-	facts := []any{"number", u.Done.Number, "router", u.Router, "tunnel", u.tunnel}
+	facts, why := []any{"number", u.Done.Number, "router", u.Router, "tunnel", u.tunnel}, "undo_unwhole"
+	if u.Done.Plan.Retires {
+		why = "undo_unmade"
+	}
 	for _, s := range u.turned {
 		if s.Menu == menuPeer && s.Action == schema.Disable {
 			u.main = s.Match["name"]
@@ -92,12 +95,12 @@ func (u *undoing) stood() error {
 		return s.Menu == menuIdentity && s.Before["peer"] == u.main && !isTrue(s.Before, menuIdentity, "disabled")
 	})
 	if u.main == "" || !identity {
-		return refuse("undo_unwhole", facts...)
+		return refuse(why, facts...)
 	}
 	u.next = u.main
 	for _, pair := range u.want.Policies {
 		if !u.carried(pair) {
-			return refuse("undo_unwhole", facts...)
+			return refuse(why, facts...)
 		}
 	}
 	return u.leaning()

@@ -119,6 +119,9 @@ func (in TunnelUndo) back() (change.Plan, error) {
 		if e.was != nil { // what let the old address in went with the move
 			e.openInput()
 		}
+		if e.moves() {
+			e.note("plan.warn.wans", "router", e.Router, "interface", e.WAN)
+		}
 		u.goes()
 	}
 	plan, err := t.finish()
