@@ -95,7 +95,20 @@ func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 			return change.Plan{}, err
 		}
 	}
-	return s.defined("dialin")
+	plan, err := s.defined("dialin")
+	if err == nil && len(plan.Steps) == 0 && plan.Defines != nil && len(s.Intent.Settings) > 0 {
+		plan.Summary = change.T("plan.dialin.alone", "site", s.Intent.Site, "router", s.DialIn.Router, "changed", spoken(s.Intent.Settings))
+	}
+	return plan, err
+}
+
+// spoken are settings as people type them.
+func spoken(settings []change.Setting) string {
+	words := make([]string, len(settings))
+	for i, set := range settings {
+		words[i] = set.Key + "=" + set.Value
+	}
+	return strings.Join(words, " ")
 }
 
 func (s *setup) validate() error {

@@ -21,8 +21,11 @@ func PlanRemove(in TunnelChange) (change.Plan, error) {
 		return change.Plan{}, err
 	}
 	for i, end := range in.Tunnel.Ends {
-		if len(end.Pools) > 0 {
-			return change.Plan{}, refuse("remove_reached", "tunnel", in.Tunnel.Name, "site", end.Site, "far", in.Tunnel.Ends[1-i].Site)
+		far := in.Tunnel.Ends[1-i].Site
+		// Clients with addresses of the LAN have no network of their own in the tunnel.
+		reached := slices.ContainsFunc(in.DialIns, func(d DialIn) bool { return SameName(d.Router, end.Router) && d.reaches(far) })
+		if reached || len(end.Pools) > 0 {
+			return change.Plan{}, refuse("remove_reached", "tunnel", in.Tunnel.Name, "site", end.Site, "far", far)
 		}
 	}
 	t, err := in.open(false)
