@@ -113,6 +113,11 @@ func (s *Service) planReach(ctx context.Context, in vpn.SetupDialIn) (plan chang
 		for _, t := range tunnels {
 			names = append(names, t.Name)
 		}
+		if in.Held == nil || in.Held.Setup == nil || len(in.Held.Setup.Reach) == 0 { // nobody reaches another site yet
+			return plan, nil, false, &ParseError{
+				change.T("reach.later", "site", in.Intent.Site, "tunnels", strings.Join(names, ", ")), change.T("reach.later.hint", "site", in.Intent.Site),
+			}
+		}
 		return plan, nil, false, &ParseError{
 			change.T("reach.alone", "site", in.Intent.Site, "tunnels", strings.Join(names, ", ")), change.T("reach.alone.hint", "site", in.Intent.Site),
 		}
