@@ -3,6 +3,7 @@ package change_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -130,6 +131,30 @@ func TestRules_For(t *testing.T) {
 	}
 	if got := ruled(t, change.Pending, change.Rule{}).Missing(); got != 1 {
 		t.Errorf("a rule without a number: %d missing, want 1", got)
+	}
+}
+
+// Ensure that two rules together ask for what both ask for, and the first holds where
+// nobody could meet both.
+func TestRule_And(t *testing.T) {
+	anyTwo := change.Rule{Approvals: 2}
+	chief := change.Rule{Approvals: 1, People: []change.PersonID{"chief"}, Reason: "^CHG-"}
+	three := change.Rule{Approvals: 1, People: []change.PersonID{"ann", "ben", "chief"}}
+	for _, c := range []struct {
+		name       string
+		r, o, want change.Rule
+	}{
+		{"numbers", change.Rule{Approvals: 1}, anyTwo, anyTwo},
+		{"people and reason of the second", change.Rule{Approvals: 1}, chief, chief},
+		{"people and reason of the first", chief, change.Rule{Approvals: 1}, chief},
+		{"people of both", three, chief, chief},
+		{"more approvals than people", chief, anyTwo, chief},
+		{"enough people", three, anyTwo, change.Rule{Approvals: 2, People: three.People}},
+		{"nobody in both", change.Rule{Approvals: 1, People: []change.PersonID{"ann"}}, chief, change.Rule{Approvals: 1, People: []change.PersonID{"ann"}}},
+	} {
+		if got := c.r.And(c.o); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
 	}
 }
 

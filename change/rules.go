@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 )
@@ -29,6 +30,24 @@ func (rs Rules) For(verb string, sites ...string) Rule {
 		}
 	}
 	return Rule{Approvals: 1}
+}
+
+// And returns the rule that asks for what r and o ask for: the approvals of the
+// stricter, people whom both name, a reason as r wants it, or else as o does. Where
+// fewer people are left than approvals needed, nobody could meet both, and r stands.
+func (r Rule) And(o Rule) Rule {
+	both := r
+	both.Approvals, both.Reason = max(r.Approvals, o.Approvals), cmp.Or(r.Reason, o.Reason)
+	switch {
+	case len(r.People) == 0:
+		both.People = o.People
+	case len(o.People) > 0:
+		both.People = slices.DeleteFunc(slices.Clone(r.People), func(p PersonID) bool { return !o.Names(p) })
+	}
+	if (len(r.People) > 0 || len(o.People) > 0) && len(both.People) < both.Approvals {
+		return r
+	}
+	return both
 }
 
 // Names tells whether p may approve under r.

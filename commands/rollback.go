@@ -69,12 +69,7 @@ func (s *Service) rule(plan change.Plan) change.Rule {
 	if intent.Undo == 0 {
 		return rule
 	}
-	own := s.o.Rules.For(amounts(plan), intent.Sites()...)
-	plain := len(rule.People) == 0 && rule.Reason == ""
-	if own.Approvals > rule.Approvals || own.Approvals == rule.Approvals && plain {
-		return own
-	}
-	return rule
+	return s.o.Rules.For(amounts(plan), intent.Sites()...).And(rule)
 }
 
 // amounts is the verb that does by itself what a rollback does.
