@@ -30,7 +30,7 @@ lab: ## 1,000 generated pairs of routers, and changes of tunnels, before real IK
 	VPNBOT_LAB=1000 go test -count=1 -v ./lab
 
 lab-l2tp: ## a real L2TP/IPsec client dials in to what "dialin setup" made, under a stock kernel in QEMU (root)
-	VPNBOT_GUEST=$${TMPDIR:-/tmp}/vpnbot-guest go test -count=1 -v -timeout 40m -run 'TestGuest$$' ./cmd/bot
+	VPNBOT_GUEST=$${TMPDIR:-/tmp}/vpnbot-guest go test -tags guest -count=1 -v -timeout 40m -run 'TestGuest$$' ./cmd/bot
 
 kill: ## death of the bot at every commit and router write of every changing verb, kill -9 again and again, and what else goes wrong at every write
 	@out=$$(VPNBOT_KILL=full GOGC=400 go test -count=1 -timeout 90m -v -run 'TestKill_|TestFaults' ./cmd/bot 2>&1) || { echo "$$out"; exit 1; }; \
