@@ -57,7 +57,34 @@ func drawServer(t *rapid.T) (desk, vpn.DialIn) {
 		}
 	}
 	drawDefaults(t, rows, chance)
+	drawLAN(t, rows)
 	return d, drawDefinition(t, chance)
+}
+
+// drawLAN puts the LAN on an Ethernet port, a bridge, a bond, or a VLAN of either.
+func drawLAN(t *rapid.T, rows map[string][]schema.Row) {
+	on := rapid.SampledFrom([]string{"ether2", "bridge", "bond", "vlan"}).Draw(t, "LAN on")
+	arp := rapid.SampledFrom([]string{"enabled", "proxy-arp", "local-proxy-arp"}).Draw(t, "arp")
+	bridge, bond := schema.Row{"name": "bridge"}, schema.Row{"name": "bond", "slaves": "ether3,ether4"}
+	switch on {
+	case "ether2":
+		return
+	case "bridge":
+		bridge["arp"] = arp
+	case "bond":
+		bond["arp"] = arp
+	case "vlan":
+		under := rapid.SampledFrom([]string{"bridge", "bond"}).Draw(t, "VLAN of")
+		rows["/interface/vlan"] = []schema.Row{{"name": "vlan", "interface": under, "vlan-id": "20", "arp": arp}}
+	}
+	rows["/interface/bridge"], rows["/interface/bonding"] = []schema.Row{bridge}, []schema.Row{bond}
+	for _, menu := range []string{"/ip/address", "/interface/list/member"} {
+		for _, row := range rows[menu] {
+			if row["interface"] == "ether2" {
+				row["interface"] = on
+			}
+		}
+	}
 }
 
 // drawFilter returns a firewall's rules in an order of chance, behind which nothing

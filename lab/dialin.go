@@ -153,7 +153,7 @@ func (d dialIn) options() (string, error) {
 	for _, ip := range words(d.profile["dns-server"]) {
 		lines = append(lines, "ms-dns "+ip)
 	}
-	for _, menu := range []string{"/interface/bridge", "/interface/ethernet"} {
+	for _, menu := range []string{"/interface/bonding", "/interface/bridge", "/interface/ethernet", "/interface/vlan"} {
 		for _, row := range d.rows[menu] {
 			if row["arp"] == "proxy-arp" {
 				lines = append(lines, "proxyarp")

@@ -16,8 +16,6 @@ import (
 // those of a negotiation.
 const (
 	menuInterface = "/interface"
-	menuBridge    = "/interface/bridge"
-	menuEthernet  = "/interface/ethernet"
 	menuGRE       = "/interface/gre"
 	menuIPIP      = "/interface/ipip"
 	menuEoIP      = "/interface/eoip"
@@ -29,15 +27,30 @@ const (
 )
 
 // SetupMenus returns the menus that a snapshot for PlanDialIn and PlanRotateL2TP
-// holds. Only device-mode may be absent.
+// holds. Those that not every router has may be absent: device-mode, and kinds of
+// interfaces.
 func SetupMenus() []string {
-	menus := slices.Concat(AccountMenus(), ike.Menus(), []string{
+	menus := slices.Concat(AccountMenus(), ike.Menus(), arpMenus(), someARPMenus(), []string{
 		menuUserActive,
-		menuInterface, menuBridge, menuEthernet, menuGRE, menuIPIP, menuEoIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuCalls,
+		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)
 }
+
+// arpMenus are the kinds of interfaces that have an arp of their own, on every
+// router.
+func arpMenus() []string {
+	return []string{"/interface/bonding", "/interface/bridge", menuEoIP, "/interface/ethernet", "/interface/vlan", "/interface/vrrp"}
+}
+
+// someARPMenus are those that only some versions, boards or packages bring.
+func someARPMenus() []string {
+	return []string{"/interface/macvlan", "/interface/mesh", "/interface/vxlan", "/interface/wifi", "/interface/wireless"}
+}
+
+// mayLack tells whether a router may be without a menu.
+func mayLack(menu string) bool { return menu == menuMode || slices.Contains(someARPMenus(), menu) }
 
 // SetupDialIn is what PlanDialIn computes from.
 type SetupDialIn struct {
@@ -129,7 +142,7 @@ func (s *setup) covered() error {
 		return fmt.Errorf("%w: router %s, want %s", ErrSnapshot, s.Snapshot.Router, s.DialIn.Router)
 	}
 	for _, menu := range SetupMenus() {
-		if _, ok := s.Snapshot.Menus[menu]; !ok && menu != menuMode {
+		if _, ok := s.Snapshot.Menus[menu]; !ok && !mayLack(menu) {
 			return fmt.Errorf("%w: %s was not read", ErrSnapshot, menu)
 		}
 	}

@@ -153,7 +153,7 @@ func (s *setup) proxyARP() error {
 		return err
 	}
 	match := schema.Row{"name": name}
-	for _, menu := range []string{menuBridge, menuEthernet} {
+	for _, menu := range slices.Concat(arpMenus(), someARPMenus()) {
 		row := s.row(menu, match)
 		switch {
 		case row == nil:

@@ -15,8 +15,8 @@ var firewalls = []string{"/ip/firewall/filter", "/ip/firewall/mangle", "/ip/fire
 const fasttracked = "special dummy rule to show fasttrack counters"
 
 // faulty tells whether a rule cannot match, and what its warning says: a matcher
-// names an interface that is gone, or the port of a bridge, whose packets are the
-// bridge's.
+// names an interface that is gone, or the port of a bridge or bond, whose packets are
+// the master's.
 func (s *state) faulty(rule schema.Row) (about string, is bool) {
 	for _, name := range []string{"in-interface", "out-interface"} {
 		iface := strings.TrimPrefix(rule[name], "!")
@@ -30,7 +30,7 @@ func (s *state) faulty(rule schema.Row) (about string, is bool) {
 	return "", false
 }
 
-// master returns the bridge of which an interface is a port, or "".
+// master returns the bridge or bond of which an interface is a port, or "".
 func (s *state) master(iface string) string {
 	if iface == "" {
 		return ""
@@ -38,6 +38,11 @@ func (s *state) master(iface string) string {
 	for _, port := range s.tables["/interface/bridge/port"] {
 		if port.vals["interface"] == iface && port.vals["disabled"] != "true" {
 			return port.vals["bridge"]
+		}
+	}
+	for _, bond := range s.tables["/interface/bonding"] {
+		if bond.vals["disabled"] != "true" && slices.Contains(strings.Split(bond.vals["slaves"], ","), iface) {
+			return bond.vals["name"]
 		}
 	}
 	return ""
@@ -58,6 +63,10 @@ func (s *state) warn(m *menu, rec *record, row schema.Row) {
 			row["invalid"] = "true"
 		}
 		if s.master(rec.vals["interface"]) != "" {
+			row["slave"] = "true"
+		}
+	case m.path == "/interface":
+		if s.master(rec.vals["name"]) != "" {
 			row["slave"] = "true"
 		}
 	}

@@ -59,8 +59,18 @@ var allowed = map[string]map[Action][]string{
 			"enabled", "use-ipsec", "ipsec-secret", "authentication", "default-profile", "allow-fast-path", "max-mtu", "max-mru",
 		},
 	},
+	// What answers on the LAN for clients, on whatever the LAN stands.
+	"/interface/bonding":  {Change: {"arp"}},
 	"/interface/bridge":   {Change: {"arp"}},
+	"/interface/eoip":     {Change: {"arp"}},
 	"/interface/ethernet": {Change: {"arp"}},
+	"/interface/macvlan":  {Change: {"arp"}},
+	"/interface/mesh":     {Change: {"arp"}},
+	"/interface/vlan":     {Change: {"arp"}},
+	"/interface/vrrp":     {Change: {"arp"}},
+	"/interface/vxlan":    {Change: {"arp"}},
+	"/interface/wifi":     {Change: {"arp"}},
+	"/interface/wireless": {Change: {"arp"}},
 	"/ip/firewall/filter": {
 		Add: {
 			"chain", "action", "protocol", "dst-port", "src-address", "dst-address", "ipsec-policy", "comment",

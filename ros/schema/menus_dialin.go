@@ -16,9 +16,17 @@ var dialInMenus = []Menu{
 			{Name: "disabled", Kind: Bool, Default: "false"},
 		},
 	},
+	{Path: "/interface/bonding", Key: []string{"name"}, Attrs: arpAttrs},
 	{Path: "/interface/bridge", Key: []string{"name"}, Attrs: arpAttrs},
 	{Path: "/interface/ethernet", Key: []string{"name"}, Attrs: arpAttrs},
-	{Path: "/interface/eoip", Key: []string{"name"}, Attrs: tunnelAttrs},
+	{Path: "/interface/macvlan", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/mesh", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/vlan", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/vrrp", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/vxlan", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/wifi", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/wireless", Key: []string{"name"}, Attrs: arpAttrs},
+	{Path: "/interface/eoip", Key: []string{"name"}, Attrs: append(slices.Clone(tunnelAttrs), arpAttr)},
 	{Path: "/interface/gre", Key: []string{"name"}, Attrs: tunnelAttrs},
 	{Path: "/interface/ipip", Key: []string{"name"}, Attrs: tunnelAttrs},
 	{
@@ -70,10 +78,13 @@ func mangleAttrs() []Attr {
 	return append(attrs, Attr{Name: "new-routing-mark", Kind: Text}, Attr{Name: "new-connection-mark", Kind: Text}, Attr{Name: "passthrough", Kind: Bool})
 }
 
+// arpAttr is how an interface answers those who ask for a hardware address.
+var arpAttr = Attr{Name: "arp", Kind: Enum, Default: "enabled", Values: []string{"disabled", "enabled", "local-proxy-arp", "proxy-arp", "reply-only"}}
+
 // arpAttrs are those of an interface that may answer for others.
 var arpAttrs = []Attr{
 	{Name: "name", Kind: Text},
-	{Name: "arp", Kind: Enum, Default: "enabled", Values: []string{"disabled", "enabled", "local-proxy-arp", "proxy-arp", "reply-only"}},
+	arpAttr,
 	{Name: "disabled", Kind: Bool, Default: "false"},
 }
 
