@@ -53,6 +53,28 @@ func TestEngine_Shared_Life(t *testing.T) {
 	})
 }
 
+// Ensure a site with several networks goes through all of its changes behind a peer
+// that others have too.
+func TestEngine_Shared_Networks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := sharedKind()
+		k.second = true
+		w := siteWorld(t, k, false)
+		defer w.close()
+		before := w.both()
+		for _, name := range []string{"tunnel add", "rotate psk", "redo", "tunnel set", "tunnel remove"} {
+			r := w.carryOut(verbCalled(name))
+			gone := name == "tunnel remove"
+			if _, carries := w.bystander(); r.State != change.Committed || w.up() == gone || !carries {
+				t.Fatalf("%s: %s (%v), up %v; the one beside carries %v", name, r.State, r.Cause, w.up(), carries)
+			}
+		}
+		if diff := cmp.Diff(before, w.both()); diff != "" {
+			t.Errorf("rows (-before +after):\n%s", diff)
+		}
+	})
+}
+
 // Ensure the peer that the bot made for the first site serves a second one, and
 // stays when the first one's tunnel is removed.
 func TestEngine_Shared_FirstGoes(t *testing.T) {

@@ -24,6 +24,7 @@ type siteKind struct {
 	// shared lets headquarters' peer for any address serve taichung as well.
 	shared bool
 	down   bool // its tunnel cannot come up
+	second bool // fengshan has a second network, which the tunnel joins too
 }
 
 func siteKinds() []siteKind {
@@ -66,6 +67,9 @@ func siteWorldOf(t tester, kind rossim.Options, k siteKind, dug bool) *world {
 	w := &world{tester: t, kind: kind, estate: sites(), resolve: map[string]netip.Addr{"fengshan.example": netip.MustParseAddr("198.51.100.20")}}
 	w.estate.Sites[0].LAN = w.estate.Sites[0].LAN[:1]
 	w.estate.Sites[1].WANs[0] = k.wan
+	if k.second {
+		w.estate.Sites[1].LAN = append(w.estate.Sites[1].LAN, netip.MustParsePrefix("192.168.89.0/24"))
+	}
 	if k.hq != nil {
 		w.estate.Sites[0].WANs = k.hq
 	}
@@ -77,6 +81,9 @@ func siteWorldOf(t tester, kind rossim.Options, k siteKind, dug bool) *world {
 	w.tunnel = vpn.Tunnel{Name: "hq-fengshan", Exchange: "ike2", Ends: [2]vpn.End{
 		{Site: "hq", WAN: "ether1", Probes: addresses("192.168.77.1")}, {Site: "fengshan", Probes: addresses("192.168.88.1")},
 	}}.WithDefaults(w.estate)
+	if k.second {
+		w.tunnel.Ends[1].Probes = append(w.tunnel.Ends[1].Probes, addresses("192.168.89.1")...)
+	}
 	if k.shared {
 		w.also = func() { w.taichung() }
 	}
@@ -100,6 +107,9 @@ func (k siteKind) rows(x vpn.ExpectedEnd, t vpn.Tunnel, dug bool) map[string][]s
 			inner = "198.51.100.20"
 		}
 		menus["/ip/address"] = []schema.Row{{"address": inner + "/24", "interface": "ether1"}, {"address": "192.168.88.1/24", "interface": "ether2"}}
+		if k.second {
+			menus["/ip/address"] = append(menus["/ip/address"], schema.Row{"address": "192.168.89.1/24", "interface": "ether2"})
+		}
 	}
 	if k.shared && x.Router == "gw-hq" {
 		addresses := menus["/ip/address"]

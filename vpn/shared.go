@@ -124,11 +124,9 @@ func (e *held) redoShared(t *works) {
 		e.stage(menuPeer, commented(e.newPeer(t), e.peer), change.T("plan.step.peer"))
 		e.unkept(menuPeer, e.peer, e.newPeer(t))
 	}
-	var templates []schema.Row
+	var templates []schema.Row // without a level: routers show none there, and what is made from them is unique
 	for _, pair := range e.want.Policies {
-		templates = append(templates, schema.Row{
-			"src-address": pair.Source.String(), "dst-address": pair.Destination.String(), "proposal": t.name, "level": t.policy()["level"],
-		})
+		templates = append(templates, schema.Row{"src-address": pair.Source.String(), "dst-address": pair.Destination.String(), "proposal": t.name})
 	}
 	e.stageTemplates(t, templates)
 	e.stageShared(t, e.newIdentity(t))
