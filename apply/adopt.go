@@ -72,7 +72,7 @@ func (j *job) away(ctx context.Context, step change.Step) error {
 		case refusal != nil:
 			return j.revert(ctx, j.refused(step.Router, refusal))
 		case try == maxWrites:
-			return j.revert(ctx, change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
+			return j.revert(ctx, j.gaveUp(step.Router, maxWrites))
 		}
 		if refusal, err = j.write(ctx, step); err != nil {
 			return err

@@ -101,7 +101,7 @@ func (j *job) advance(ctx context.Context, router string) (again bool, err error
 			return again, ctx.Err()
 		}
 	}
-	return again, j.attend(ctx, change.T("apply.giveup", "router", router, "tries", tries.n-1))
+	return again, j.attend(ctx, j.gaveUp(router, tries.n-1))
 }
 
 // rearm gives the tunnel the guard's whole time to come up: one that looks while
@@ -164,7 +164,7 @@ func (j *job) clear(ctx context.Context, router string) error {
 			return ctx.Err()
 		}
 	}
-	return j.attend(ctx, change.T("apply.giveup", "router", router, "tries", tries.n-1))
+	return j.attend(ctx, j.gaveUp(router, tries.n-1))
 }
 
 // cleared journals that a router holds the planned rows and none of the old ones.

@@ -100,7 +100,7 @@ func (j *job) put(ctx context.Context, step change.Step, written bool, refusal e
 			}
 		}
 		if try == maxWrites {
-			return j.revert(ctx, change.T("apply.giveup", "router", step.Router, "tries", maxWrites))
+			return j.revert(ctx, j.gaveUp(step.Router, maxWrites))
 		}
 		var lost bool
 		var err error
@@ -148,7 +148,7 @@ func (j *job) unguard(ctx context.Context, router string) error {
 			return err
 		}
 	}
-	return j.revert(ctx, change.T("apply.giveup", "router", router, "tries", maxWrites))
+	return j.revert(ctx, j.gaveUp(router, maxWrites))
 }
 
 func (j *job) dropGuard(ctx context.Context, router string) error {

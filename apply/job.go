@@ -28,6 +28,8 @@ type job struct {
 	// before is what others had done on the routers when the work began; nil after a
 	// restart.
 	before map[string][]string
+	// refusals are what routers last refused, each until it takes something.
+	refusals map[string]error
 	// ended is when the work ended, zero while it has not.
 	ended time.Time
 	// proven tells that both ends were seen on the new rows a moment ago.
@@ -176,7 +178,7 @@ func (j *job) untangle(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading locks: %w", err)
 		}
-		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && r.Number != j.r.Plan.Intent.Resume })
+		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && !j.r.Plan.Intent.Takes(r, stuck) })
 		if i < 0 {
 			return nil
 		}

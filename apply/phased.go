@@ -188,6 +188,7 @@ func (j *job) act(ctx context.Context, a change.Act, do func() error) (refusal e
 		j.past.acts[a] = time.Now()
 	}
 	err = do()
+	j.heard(ctx, a.Router, err)
 	switch {
 	case err == nil:
 		return nil, false, nil
@@ -200,6 +201,29 @@ func (j *job) act(ctx context.Context, a change.Act, do func() error) (refusal e
 	}
 	j.e.o.Log.Warn("refused", "request", j.r.Number, "router", a.Router, "step", a.Name, "err", err)
 	return err, false, nil
+}
+
+// heard keeps what a router last refused, until it takes something.
+func (j *job) heard(ctx context.Context, router string, err error) {
+	switch {
+	case ctx.Err() != nil || errors.Is(err, ErrUnknown):
+	case err == nil:
+		delete(j.refusals, router)
+	default:
+		if j.refusals == nil {
+			j.refusals = map[string]error{}
+		}
+		j.refusals[router] = err
+	}
+}
+
+// gaveUp is why the job stops trying: what the router goes on refusing, or else that
+// it shows nothing of what it took.
+func (j *job) gaveUp(router string, tries int) change.Text {
+	if refusal := j.refusals[router]; refusal != nil {
+		return change.T("apply.giveup.refused", "router", router, "tries", tries, "why", j.e.o.Explain(refusal))
+	}
+	return change.T("apply.giveup", "router", router, "tries", tries)
 }
 
 // done journals that an act was seen to have its effect.

@@ -102,7 +102,7 @@ func (j *job) keepAfterAll(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", j.r.Plan.Tunnel.Ends[0].Router, "tries", tries.n-1))
+	m, err := j.r.Attend(time.Now(), j.gaveUp(j.r.Plan.Tunnel.Ends[0].Router, tries.n-1))
 	return j.commit(ctx, m, err)
 }
 
@@ -126,7 +126,7 @@ func (j *job) bothBack(ctx context.Context) (over bool, err error) {
 		case i < 0 && b.views[0].isOld() && b.views[1].isOld():
 			return false, nil
 		case i < 0 && !tries.again():
-			m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", b.views[0].router, "tries", tries.n-1))
+			m, err := j.r.Attend(time.Now(), j.gaveUp(b.views[0].router, tries.n-1))
 			return true, j.commit(ctx, m, err)
 		case i < 0:
 			if tries.n > 1 && !tries.rest(ctx) {

@@ -50,7 +50,7 @@ func (j *job) goBack(ctx context.Context) error {
 					return err
 				}
 				if !tries[router].again() {
-					m, err := j.r.Attend(time.Now(), change.T("apply.giveup", "router", router, "tries", tries[router].n-1))
+					m, err := j.r.Attend(time.Now(), j.gaveUp(router, tries[router].n-1))
 					return j.commit(ctx, m, err)
 				}
 			case round == 1:

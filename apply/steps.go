@@ -162,7 +162,7 @@ func (j *job) worth(ctx context.Context, step change.Step, b belief, a *answer) 
 	case menu.Live || a.refusal != nil:
 		return false, j.ask(ctx, j.trouble(step, b, a.refusal))
 	}
-	return false, j.ask(ctx, change.T("apply.giveup", "router", step.Router, "tries", a.sent))
+	return false, j.ask(ctx, j.gaveUp(step.Router, a.sent))
 }
 
 // write journals and sends step once. It returns the router's refusal, which is
@@ -179,6 +179,7 @@ func (j *job) send(ctx context.Context, step change.Step) (refusal error, lost b
 		return nil, false, err
 	}
 	err = j.e.o.Routers.Execute(ctx, step.Router, j.r.Number, step)
+	j.heard(ctx, step.Router, err)
 	switch {
 	case err == nil:
 		return nil, false, nil

@@ -6,6 +6,23 @@ import (
 	"time"
 )
 
+// Takes tells whether a change of this intent takes up r, which needs attention: the
+// request that it resumes, or the one that this one was to adopt and came to need a
+// person over, among all that need attention. Nothing else may change what r locks.
+func (i Intent) Takes(r Request, all []Request) bool {
+	for next := i.Resume; next != 0; {
+		if next == r.Number {
+			return true
+		}
+		k := slices.IndexFunc(all, func(a Request) bool { return a.Number == next })
+		if k < 0 || all[k].Plan.Intent.Resume >= next {
+			return false
+		}
+		next = all[k].Plan.Intent.Resume
+	}
+	return false
+}
+
 // PlanResume computes the plan that finishes r, which needs attention, towards
 // its new rows (DecidedCommit) or its old ones (DecidedRevert). The plan names the
 // steps that bring the routers there, for its approvers; carrying it out has r go

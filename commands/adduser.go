@@ -142,7 +142,8 @@ func (s *Service) sameSubject(ctx context.Context, intent change.Intent) ([]chan
 	if err != nil {
 		return nil, err
 	}
-	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) || r.Number == intent.Resume })
+	all := slices.Clone(open)
+	open = slices.DeleteFunc(open, func(r change.Request) bool { return !vpn.SameName(r.Subject(), subject) || intent.Takes(r, all) })
 	for _, r := range open {
 		if r.State == change.NeedsAttention {
 			return nil, &ParseError{

@@ -355,7 +355,8 @@ func (m *remains) notices() {
 				want[prefix+r.ID] = n
 			}
 		}
-		if a := r.Plan.Intent.Account; a != nil && !a.Expires.IsZero() { // one account at most has a date
+		// One account at most has a date, and the request that gave it is named.
+		if a := r.Plan.Intent.Account; a != nil && !a.Expires.IsZero() && a.Do != change.AccountExpire {
 			if n := m.count(change.EventWarned, 0); n > 0 {
 				want["expiring:"+r.ID+":"+change.WarnLate.String()+":"+string(change.ChannelApprovals)] = n
 			}

@@ -38,11 +38,13 @@ func stuckStories() []story {
 		c.form, c.ends, c.repeats, c.stuck = form, []string{"已套用", "已確認生效", "已還原"}, false, &s
 		return c
 	}
-	return []story{
+	all := []story{
 		resolve("keep", "兩台路由器都改到新設定", stuck{nth: keptAt, decided: change.DecidedCommit}),
 		resolve("restore", "兩台路由器都恢復舊設定", stuck{nth: restoredAt, decided: change.DecidedRevert}),
 		resolve("adopt", tunnelName, stuck{nth: restoredAt, decided: change.DecidedRevert, replaced: true}),
 	}
+	all[2].ends = append(all[2].ends, "需人工處理") // a plan of its own, which may come to need a person too
+	return all
 }
 
 // The writes on fengshan's router at which a right is revoked, so that a redo needs a
