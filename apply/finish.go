@@ -49,6 +49,9 @@ func (j *job) finished(ctx context.Context) error {
 			}
 		}
 	}
+	if !j.edits.IsZero() {
+		return j.attend(ctx, j.edits)
+	}
 	return j.committed(ctx)
 }
 
@@ -128,37 +131,34 @@ func (j *job) rearm(ctx context.Context, v view) error {
 }
 
 // clear removes guard and old rows of a router by its commit script, and reads
-// back that it holds the planned rows and nothing else of this change.
+// back that it holds the planned rows and nothing else of this change. The script
+// stops, with the guard in place, where a row is not as planned; a person is asked
+// then, unless the other end cannot go back any more.
 func (j *job) clear(ctx context.Context, router string) error {
 	act := change.Act{Name: change.ActCommit, Router: router}
 	var tries attempts
 	for tries.again() {
 		if tries.n > 1 || !j.proven {
-			v, err := j.reach(ctx, router)
-			if err != nil {
-				return err
-			}
-			if v.committed() {
-				return j.cleared(ctx, act, v)
-			}
-			again, err := j.advance(ctx, router)
-			if err == nil && again {
-				err = j.mustUp(ctx) // before the old rows go
-			}
-			if err != nil {
+			if done, err := j.ready(ctx, act); done || err != nil {
 				return err
 			}
 		}
-		if _, _, err := j.script(ctx, act, nil); err != nil {
+		begun := time.Now()
+		if _, _, err := j.script(ctx, act, func(s *change.Script) { s.Again = tries.n > 1 || j.overruled() }); err != nil {
 			return err
 		}
 		var last view
-		done, err := j.until(ctx, router, func(v view) bool { last = v; return v.committed() })
-		if err != nil {
+		if _, err := j.until(ctx, router, func(v view) bool {
+			last = v
+			return v.committed() || v.guard() != nil && time.Since(begun) > stopped
+		}); err != nil {
 			return err
 		}
-		if done {
+		if last.committed() {
 			return j.cleared(ctx, act, last)
+		}
+		if why := last.edited(true); tries.n == maxWrites && !why.IsZero() {
+			return j.attend(ctx, why) // it will not go by itself
 		}
 		if !tries.rest(ctx) {
 			return ctx.Err()
@@ -167,10 +167,36 @@ func (j *job) clear(ctx context.Context, router string) error {
 	return j.attend(ctx, j.gaveUp(router, tries.n-1))
 }
 
-// cleared journals that a router holds the planned rows and none of the old ones.
+// ready sees that a router is on the new rows before its old ones go, or done that
+// they are gone. Whoever has changed a row since the proof is told of by name.
+func (j *job) ready(ctx context.Context, act change.Act) (done bool, err error) {
+	v, err := j.reach(ctx, act.Router)
+	if err != nil {
+		return false, err
+	}
+	if v.committed() {
+		return true, j.cleared(ctx, act, v)
+	}
+	again, err := j.advance(ctx, act.Router)
+	if err == nil && again {
+		if err = j.mustUp(ctx); err == nil { // before the old rows go
+			v, err = j.view(ctx, act.Router)
+		}
+	}
+	if err != nil || j.overruled() || !v.isNew() {
+		return false, err
+	}
+	if why := v.edited(!j.past.acts[act].IsZero()); !why.IsZero() {
+		return false, j.attend(ctx, why)
+	}
+	return false, nil
+}
+
+// cleared journals that a router holds the new rows and none of the old ones. That
+// one of them is not as planned is told when both ends are there.
 func (j *job) cleared(ctx context.Context, act change.Act, v view) error {
-	if row := v.planned(); row != "" && j.r.Resumed == "" {
-		return j.attend(ctx, change.T("apply.attend.altered", "router", v.router, "row", row))
+	if why := v.renewed(); j.edits.IsZero() && j.r.Resumed == "" {
+		j.edits = why
 	}
 	return j.done(ctx, act)
 }
@@ -225,6 +251,9 @@ func (j *job) possible(ctx context.Context) error {
 		row := v.odd(j.r.Decided, true)
 		if row == "" && j.r.Decided == change.DecidedCommit && !v.committed() {
 			row = v.unstaged()
+		}
+		if row == "" && j.r.Decided == change.DecidedRevert && !v.isOld() {
+			row = v.keyless()
 		}
 		if row != "" {
 			return j.attend(ctx, change.T("apply.tunnel.gone", "router", end.Router, "row", row))

@@ -120,7 +120,7 @@ func (j *job) orderBoth(ctx context.Context, v view) error {
 
 // known asks for a person when a router holds what nothing of this change explains.
 func (j *job) known(ctx context.Context, v view) error {
-	if row := v.odd(change.DecidedCommit, j.r.Resumed != ""); row != "" {
+	if row := v.odd(change.DecidedCommit, j.overruled()); row != "" {
 		return j.attend(ctx, change.T("apply.tunnel.odd", "router", v.router, "row", row))
 	}
 	return nil

@@ -34,6 +34,9 @@ type job struct {
 	ended time.Time
 	// proven tells that both ends were seen on the new rows a moment ago.
 	proven bool
+	// edits tells of a new row that somebody changed, when both ends are first to be
+	// brought together.
+	edits change.Text
 }
 
 // run locks the routers and does what the request's state asks for.

@@ -30,6 +30,7 @@ type life struct {
 	strike int               // the write that is refused, from 1; 0 none
 	struck bool              // it was
 	phase  map[string]func() // called when a phase has begun
+	before map[string]func() // called once before the first deed whose name begins so
 	late   sync.WaitGroup
 }
 
@@ -58,6 +59,13 @@ func (l *life) die() {
 func (l *life) do(name string, router bool, deed func() error) error {
 	l.mu.Lock()
 	dead := l.dead
+	first := func() {}
+	for begins, f := range l.before {
+		if strings.HasPrefix(name, begins) {
+			first = f
+			delete(l.before, begins)
+		}
+	}
 	l.deeds = append(l.deeds, name)
 	f := l.befall[len(l.deeds)]
 	if l.last != "" && strings.HasPrefix(name, l.last) {
@@ -70,6 +78,7 @@ func (l *life) do(name string, router bool, deed func() error) error {
 		}
 	}
 	l.mu.Unlock()
+	first()
 	switch {
 	case dead:
 		return errDead

@@ -31,6 +31,9 @@ const (
 	// scriptTime is how long a script that a router took may need to show its
 	// effect; it is not asked how it went.
 	scriptTime = 10 * time.Second
+	// stopped is after how long a guard that is still there tells that a commit script
+	// has stopped at its checks: to remove it is the first that the script does.
+	stopped = 2 * time.Second
 	// quick and calm are the pauses between two looks.
 	quick = 100 * time.Millisecond
 	calm  = time.Second

@@ -64,20 +64,27 @@ func (j *job) look2(ctx context.Context) both {
 }
 
 func (j *job) lookAt(ctx context.Context, old bool) both {
-	var b both
+	at := time.Now()
+	b := j.rowsOf2(ctx, statusMenus()...)
 	var halves [2][]vpn.Half
+	for i, end := range j.r.Plan.Tunnel.Ends {
+		h := vpn.Half{Snapshot: b.views[i].snap, Err: b.errs[i]}
+		h.Router, h.At = end.Router, at
+		halves[i] = []vpn.Half{h}
+	}
+	b.sides = vpn.Judge(expected(j.r.Plan.Tunnel, old), halves, time.Now()).Sides
+	return b
+}
+
+// rowsOf2 reads what both routers hold of the change at once, a single time each,
+// and further menus.
+func (j *job) rowsOf2(ctx context.Context, more ...string) both {
+	var b both
 	var group sync.WaitGroup
 	for i, end := range j.r.Plan.Tunnel.Ends {
-		group.Go(func() {
-			at := time.Now()
-			b.views[i], b.errs[i] = j.once(ctx, end.Router, statusMenus()...)
-			h := vpn.Half{Snapshot: b.views[i].snap, Err: b.errs[i]}
-			h.Router, h.At = end.Router, at
-			halves[i] = []vpn.Half{h}
-		})
+		group.Go(func() { b.views[i], b.errs[i] = j.once(ctx, end.Router, more...) })
 	}
 	group.Wait()
-	b.sides = vpn.Judge(expected(j.r.Plan.Tunnel, old), halves, time.Now()).Sides
 	return b
 }
 
@@ -160,6 +167,12 @@ func (j *job) prove(ctx context.Context, at time.Time) error {
 				case !moved.IsZero():
 					return j.revert(ctx, moved)
 				}
+				var err error
+				if why, err = j.undisturbed(ctx); err != nil {
+					return err
+				}
+			}
+			if why.IsZero() {
 				m, err := j.r.Decide(time.Now(), change.DecidedCommit, change.Text{}, proof)
 				if err := j.commit(ctx, m, err); err != nil {
 					return err

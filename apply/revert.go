@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/vpn"
 )
 
 // goBack brings both routers to the old rows, each as soon as it can be reached:
@@ -45,6 +46,9 @@ func (j *job) goBack(ctx context.Context) error {
 				continue
 			case errors.Is(err, errDecided):
 				return nil // a person must decide
+			case errors.Is(err, errForeign): // told when both ends are back
+				left = slices.DeleteFunc(left, func(r string) bool { return r == router })
+				continue
 			case !errors.Is(err, errSilent):
 				if !errors.Is(err, errTry) {
 					return err
@@ -65,8 +69,15 @@ func (j *job) goBack(ctx context.Context) error {
 		}
 		wait = min(2*wait, maxPause)
 	}
+	if !j.edits.IsZero() {
+		return j.ask(ctx, j.edits)
+	}
 	return j.reverted(ctx)
 }
+
+// errForeign tells that a staged row is somebody else's by now, and is left, with what
+// it may refer to and the guard.
+var errForeign = errors.New("row was made another's")
 
 // errTry tells that a router does not stand as wanted yet.
 var errTry = errors.New("not yet as wanted")
@@ -124,11 +135,11 @@ func (j *job) cancel(ctx context.Context, router string) error {
 	}
 	removed := false
 	for _, step := range j.r.Plan.In(change.PhaseStage, router) {
-		if step.Menu != "/ip/ipsec/identity" {
+		if step.Menu != menuIdentity {
 			continue
 		}
 		did, err := j.takeBack(ctx, step)
-		if err != nil {
+		if err != nil && !errors.Is(err, errForeign) { // without its mark the script does not find it either
 			return err
 		}
 		removed = removed || did
@@ -186,7 +197,19 @@ func (j *job) takeBack(ctx context.Context, step change.Step) (removed bool, err
 			m, err := j.r.Finish(time.Now(), undo)
 			return removed, j.commit(ctx, m, err)
 		case b == foreign:
-			return removed, j.attend(ctx, change.T("apply.attend.altered", "router", step.Router, "row", rowName(step)))
+			if j.edits.IsZero() {
+				j.edits = v.strange(step, step.After)
+			}
+			return removed, errForeign
+		}
+		if other := v.refers(step); other != "" {
+			if j.r.Resumed != "" {
+				return removed, nil // people have decided with that in sight
+			}
+			if j.edits.IsZero() {
+				j.edits = change.T("apply.tunnel.used", "router", v.router, "row", rowName(step), "other", vpn.ReadableBytes(other))
+			}
+			return removed, errForeign
 		}
 		removed = true
 		j.past.reverts[step.ID] = change.StepBegin

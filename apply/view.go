@@ -9,8 +9,11 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// menuScheduler holds the guards.
-const menuScheduler = "/system/scheduler"
+// menuScheduler holds the guards, menuIdentity the keys.
+const (
+	menuScheduler = "/system/scheduler"
+	menuIdentity  = "/ip/ipsec/identity"
+)
 
 // view is how one router stands in a change in phases.
 type view struct {
@@ -85,12 +88,13 @@ func (v view) stand(step change.Step) stand {
 	return standOdd
 }
 
-// rows returns the static rows that a step is about, whatever it does to them.
+// rows returns the static rows that a step is about, whatever it does to them;
+// templates only where it names them.
 func (v view) rows(step change.Step) []schema.Row {
 	step = step.Anyhow()
 	var rows []schema.Row
 	for _, row := range v.snap.Menus[step.Menu] {
-		if step.Finds(row) && row["dynamic"] != "true" && row["template"] != "true" {
+		if step.Finds(row) && row["dynamic"] != "true" && (row["template"] != "true" || step.Match["template"] != "") {
 			rows = append(rows, row)
 		}
 	}
@@ -197,27 +201,18 @@ func (v view) committed() bool {
 func (v view) staged(step change.Step) belief { return believe(step, v.number, v.snap, false) }
 
 // unstaged names a staged row that is not there, or "".
-func (v view) unstaged() string {
-	for _, step := range v.plan.In(change.PhaseStage, v.router) {
-		if b := v.staged(step); b == absent || b == foreign {
-			return rowName(step)
-		}
-	}
-	return ""
+func (v view) unstaged() string { return v.missing(v.plan.In(change.PhaseStage, v.router)) }
+
+// keyless names an old identity that is not there, without which the old peer cannot
+// come up, or "".
+func (v view) keyless() string {
+	return v.missing(slices.DeleteFunc(v.plan.In(change.PhaseCommit, v.router), func(s change.Step) bool { return s.Menu != menuIdentity }))
 }
 
-// planned names a staged row that is not as the cut-over leaves it, or "".
-func (v view) planned() string {
-	for _, step := range v.plan.In(change.PhaseStage, v.router) {
-		want := step
-		want.After = step.After.Clone()
-		for _, cut := range v.plan.In(change.PhaseCutOver, v.router) {
-			about := change.Query{Menu: cut.Menu, Where: cut.Match}
-			if cut.Action == schema.Enable && cut.Menu == step.Menu && about.Matches(step.After) {
-				want.After["disabled"] = "no"
-			}
-		}
-		if v.staged(want) != ours {
+// missing names a row of steps that is not there, whatever its values, or "".
+func (v view) missing(steps []change.Step) string {
+	for _, step := range steps {
+		if len(v.rows(step)) == 0 {
 			return rowName(step)
 		}
 	}

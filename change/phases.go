@@ -55,7 +55,8 @@ type Script struct {
 	// Delay is how long the router waits before it looks at any row.
 	Delay time.Duration
 	// Again makes a cut-over take whatever values it finds, the guard's included:
-	// it is decided that the new rows hold.
+	// it is decided that the new rows hold. A commit then does not look at the values
+	// of new rows: they were looked at, or there is no way back any more.
 	Again bool
 	// Drop is the phase 1 that ends with the old rows, if there is one.
 	Drop []Phase1

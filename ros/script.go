@@ -198,21 +198,47 @@ func (p *paper) drop() {
 	}
 }
 
+// commit removes guard and old rows. It checks everything before the guard goes, so
+// that one which stops leaves the way back as it was, and what guards can undo once
+// more behind that.
 func (p *paper) commit() {
+	if !p.Again {
+		for _, step := range p.staged {
+			p.refuse(rowsOf(step.Menu, p.planned(step)...), "!= 1", fmt.Sprintf("row of step %d is not as planned", step.ID))
+		}
+	}
+	p.inPlace()
+	for _, step := range p.gone {
+		p.refuse(rowsOf(step.Menu, identity(step)...), "> 1", fmt.Sprintf("step %d finds other rows than planned", step.ID))
+	}
 	p.line("%s remove [%s]", menuScheduler, p.guardRows(""))
+	p.inPlace()
+	for _, step := range p.gone {
+		p.line("%s remove [%s]", step.Menu, rowsOf(step.Menu, identity(step)...))
+	}
+	p.line(":log info %s", p.name("committed"))
+}
+
+// planned are the conditions that a row which the bot has added holds what the plan
+// says, switched on where the cut-over does that.
+func (p *paper) planned(step change.Step) []string {
+	conditions := stagedRow(step, p.Request)
+	for _, name := range step.After.Names() {
+		if _, named := step.Match[name]; !named && name != "comment" && name != "disabled" {
+			conditions = append(conditions, equals(step.Menu, name, step.After[name]))
+		}
+	}
+	return conditions
+}
+
+// inPlace checks that the router runs on the new rows.
+func (p *paper) inPlace() {
 	for _, step := range p.cut {
 		if step.Action != schema.Disable { // what was switched off may be removed already
 			p.refuse(rowsOf(step.Menu, identity(step)...), "!= 1", fmt.Sprintf("row of step %d is gone", step.ID))
 		}
 		p.refuse(rowsOf(step.Menu, differing(step, p.Request)...), "!= 0", fmt.Sprintf("step %d is not in place", step.ID))
 	}
-	for _, step := range p.gone {
-		p.refuse(rowsOf(step.Menu, identity(step)...), "> 1", fmt.Sprintf("step %d finds other rows than planned", step.ID))
-	}
-	for _, step := range p.gone {
-		p.line("%s remove [%s]", step.Menu, rowsOf(step.Menu, identity(step)...))
-	}
-	p.line(":log info %s", p.name("committed"))
 }
 
 func (p *paper) restore() {

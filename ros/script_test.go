@@ -345,7 +345,7 @@ func TestScript_Commit(t *testing.T) {
 	if err := s.run(t, change.ActCommit, nil); err == nil {
 		t.Error("committed before the cut-over")
 	}
-	s.want(t, "/system/scheduler remove *1")
+	s.want(t) // the guard is there
 
 	s = stagedShelf()
 	if err := s.run(t, change.ActCutOver, nil); err != nil {
@@ -363,6 +363,36 @@ func TestScript_Commit(t *testing.T) {
 		if diff := cmp.Diff(after, s.rows()); diff != "" && again == change.ActCommit {
 			t.Error(diff)
 		}
+	}
+}
+
+// Ensure commit stops before its first write where a new row is not as planned, and
+// does not where that was looked at.
+func TestScript_Commit_Edited(t *testing.T) {
+	for name, edit := range map[string]func(s *shelf){
+		"mark":  func(s *shelf) { s.menus["/ip/ipsec/identity"][1]["comment"] = "mine" },
+		"value": func(s *shelf) { s.menus["/ip/ipsec/proposal"][1]["lifetime"] = "45m" },
+		"gone":  func(s *shelf) { s.menus["/ip/ipsec/identity"] = s.menus["/ip/ipsec/identity"][:1] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			lasting := func(a *change.Script) {
+				a.Plan.Steps = slices.Clone(a.Plan.Steps)
+				a.Plan.Steps[0].After = schema.Row{"name": "hq-fengshan-2", "disabled": "yes", "lifetime": "30m"}
+			}
+			s := stagedShelf()
+			s.menus["/ip/ipsec/proposal"][1]["lifetime"] = "30m"
+			if err := s.run(t, change.ActCutOver, nil); err != nil {
+				t.Fatal(err)
+			}
+			edit(s)
+			if err := s.run(t, change.ActCommit, lasting); err == nil {
+				t.Error("committed")
+			}
+			s.want(t)
+			if err := s.run(t, change.ActCommit, func(a *change.Script) { lasting(a); a.Again = true }); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
