@@ -3,6 +3,7 @@ package vpn_test
 import (
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -132,6 +133,48 @@ func TestPlanRedo_Incomplete(t *testing.T) {
 		edit(&in)
 		if _, err := vpn.PlanRedo(in); err == nil || strings.HasPrefix(explain(err), "plan.refuse") {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// Ensure what is wrong with a definition is said in words that have both languages:
+// nothing of what a file's reader is told stands inside a sentence.
+func TestPlanRedo_DefinitionInWords(t *testing.T) {
+	tests := []struct {
+		want string
+		edit func(*vpn.TunnelChange)
+	}{
+		{"tunnel_name", func(in *vpn.TunnelChange) { in.Tunnel.Name, in.Definition.Name = "HQ fengshan", "HQ fengshan" }},
+		{"named_like_site", func(in *vpn.TunnelChange) { in.Tunnel.Name, in.Definition.Name = "hq", "hq" }},
+		{"note", func(in *vpn.TunnelChange) { in.Tunnel.Note = "a\nb" }},
+		{"no_site", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].Site = "depot" }},
+		{"no_router", func(in *vpn.TunnelChange) { in.Estate.Routers[0].Site = "depot" }},
+		{"no_wan", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].WAN = "ether9" }},
+		{"role", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].Role = "server" }},
+		{"prefixes", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].Prefixes, in.Tunnel.Ends[0].Probes = nil, nil }},
+		{"network", func(in *vpn.TunnelChange) {
+			in.Tunnel.Ends[0].Prefixes, in.Tunnel.Ends[0].Probes = []netip.Prefix{netip.MustParsePrefix("192.168.77.1/24")}, nil
+		}},
+		{"exchange", func(in *vpn.TunnelChange) { in.Tunnel.Exchange = "base" }},
+		{"id_form", func(in *vpn.TunnelChange) { in.Tunnel.Ends[0].ID = "hq" }},
+		{"dpd_interval", func(in *vpn.TunnelChange) { in.Tunnel.Profile.DPDInterval = "never" }},
+		{"dpd_failures", func(in *vpn.TunnelChange) { in.Tunnel.Profile.DPDFailures = 0 }},
+		{"lifetime", func(in *vpn.TunnelChange) { in.Tunnel.Profile.Lifetime = "5s" }},
+		{"algorithm", func(in *vpn.TunnelChange) { in.Tunnel.Profile.Encryption = nil }},
+		{"algorithm_near", func(in *vpn.TunnelChange) { in.Tunnel.Profile.Encryption = []string{"aes256"} }},
+		{"algorithm_twice", func(in *vpn.TunnelChange) { in.Tunnel.Profile.Encryption = []string{"aes-256", "aes-256"} }},
+	}
+	for _, tt := range tests {
+		in := narrow(redoWorld())
+		tt.edit(&in)
+		_, err := vpn.PlanRedo(in)
+		refusal, ok := errors.AsType[*vpn.Refusal](err)
+		if !ok || refusal.Text.ID != "plan.refuse.tunnel_definition" {
+			t.Errorf("%s: got %v, want the definition refused", tt.want, err)
+			continue
+		}
+		if why := refusal.Text.Args["problem"].Text; why == nil || why.ID != "problem."+tt.want {
+			t.Errorf("got %v, want problem.%s", why, tt.want)
 		}
 	}
 }

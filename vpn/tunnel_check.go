@@ -39,11 +39,11 @@ func (t Tunnel) Problems(e Estate, others []Tunnel, dialins []DialIn) []Problem 
 	}
 	t.checkPrefixes(&ps, e)
 	if SameName(t.Ends[0].Site, t.Ends[1].Site) {
-		ps.add("both ends are at one site: expected two sites", "ends")
+		ps.say(change.T("problem.one_site"), "both ends are at one site: expected two sites", "ends")
 		return ps
 	}
 	if t.foreign(e, 0) && t.foreign(e, 1) {
-		ps.add("somebody else runs the routers of both ends: expected one end that is ours", "ends")
+		ps.say(change.T("problem.both_foreign"), "somebody else runs the routers of both ends: expected one end that is ours", "ends")
 		return ps
 	}
 	if known {
@@ -61,12 +61,12 @@ func (t Tunnel) Problems(e Estate, others []Tunnel, dialins []DialIn) []Problem 
 
 func (t Tunnel) checkSelf(ps *problems, e Estate) {
 	if !tunnelName.MatchString(t.Name) {
-		ps.add("expected a tunnel name of lower-case letters, digits and hyphens that begins with a letter", "name")
+		ps.say(change.T("problem.tunnel_name"), "expected a tunnel name of lower-case letters, digits and hyphens that begins with a letter", "name")
 	} else if _, taken := e.Site(t.Name); taken {
-		ps.add("a site is called this: expected a name of its own, such as hq-fengshan", "name")
+		ps.say(change.T("problem.named_like_site", "site", t.Name), "a site is called this: expected a name of its own, such as hq-fengshan", "name")
 	}
 	if !plainText(t.Note, maxNote) {
-		ps.add("expected one line of at most 200 characters", "note")
+		ps.say(change.T("problem.note"), "expected one line of at most 200 characters", "note")
 	}
 	t.Profile.check(ps)
 	t.Proposal.check(ps)
@@ -78,15 +78,15 @@ func (t Tunnel) checkEnd(ps *problems, e Estate, i int) (w WAN, ok bool) {
 	at := func(more ...string) []string { return append([]string{"ends", strconv.Itoa(i)}, more...) }
 	site, known := e.Site(end.Site)
 	if !known {
-		ps.add("expected the name of a site in the configuration", at()...)
+		ps.say(change.T("problem.no_site", "site", end.Site), "expected the name of a site in the configuration", at()...)
 		return WAN{}, false
 	}
 	if site.Foreign {
 		if end.Router != "" {
-			ps.add("somebody else runs the routers of this site: expected no router", at("router")...)
+			ps.say(change.T("problem.foreign_router", "site", site.Name), "somebody else runs the routers of this site: expected no router", at("router")...)
 		}
 	} else if r, found := e.Router(end.Router); !found || r.Site != site.Name {
-		ps.add("expected a router of this site; it has "+list(site.Routers), at("router")...)
+		ps.say(change.T("problem.no_router", "site", site.Name, "routers", saidList(site.Routers)), "expected a router of this site; it has "+list(site.Routers), at("router")...)
 	}
 	var names []string
 	for _, w := range site.WANs {
@@ -94,12 +94,12 @@ func (t Tunnel) checkEnd(ps *problems, e Estate, i int) (w WAN, ok bool) {
 	}
 	w, ok = site.WAN(end.WAN)
 	if !ok {
-		ps.add("expected the interface of one of this site's WANs; it has "+list(names), at("wan")...)
+		ps.say(change.T("problem.no_wan", "site", site.Name, "wans", saidList(names)), "expected the interface of one of this site's WANs; it has "+list(names), at("wan")...)
 	}
 	switch end.Role {
 	case Initiate, Respond, Both, "":
 	default:
-		ps.add("expected initiate, respond or both", at("role")...)
+		ps.say(change.T("problem.role", "site", site.Name), "expected initiate, respond or both", at("role")...)
 	}
 	for n, probe := range end.Probes {
 		if !slices.ContainsFunc(end.Prefixes, func(p netip.Prefix) bool { return p.Contains(probe) }) {
@@ -116,18 +116,26 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// saidList is list for people who read in Slack.
+func saidList(names []string) change.Text {
+	if len(names) == 0 {
+		return change.T("common.none")
+	}
+	return change.T("common.value", "value", strings.Join(names, ", "))
+}
+
 func (t Tunnel) checkPrefixes(ps *problems, e Estate) {
 	var seen []netip.Prefix
 	for i, end := range t.Ends {
 		site, known := e.Site(end.Site)
 		if n := len(end.Prefixes); known && (n == 0 || n > maxPrefixes) {
-			ps.add("expected 1 to 16 networks such as 192.168.77.0/24", "ends", strconv.Itoa(i), "prefixes")
+			ps.say(change.T("problem.prefixes", "site", end.Site, "count", maxPrefixes), "expected 1 to 16 networks such as 192.168.77.0/24", "ends", strconv.Itoa(i), "prefixes")
 		}
 		for n, p := range end.Prefixes {
 			at := []string{"ends", strconv.Itoa(i), "prefixes", strconv.Itoa(n)}
 			switch {
 			case !p.IsValid() || p != p.Masked() || !p.Addr().Is4():
-				ps.add("expected an IPv4 network such as 192.168.77.0/24, host part zero", at...)
+				ps.say(change.T("problem.network"), "expected an IPv4 network such as 192.168.77.0/24, host part zero", at...)
 				continue
 			case known && !slices.ContainsFunc(site.LAN, func(lan netip.Prefix) bool { return lan.Bits() <= p.Bits() && lan.Contains(p.Addr()) }):
 				ps.say(change.T("problem.outside_lan"), "this network is not in the site's lan: expected one that is, or add it to lan in the configuration", at...)
@@ -170,7 +178,7 @@ func (t Tunnel) checkExchange(ps *problems, wans [2]WAN, dialins []DialIn) {
 		return
 	case exchangeMain, exchangeAggressive:
 	default:
-		ps.add("expected ike2, main or aggressive", "exchange")
+		ps.say(change.T("problem.exchange"), "expected ike2, main or aggressive", "exchange")
 		return
 	}
 	for i, w := range wans {
@@ -198,7 +206,7 @@ func (t Tunnel) checkIDs(ps *problems, wans [2]WAN) {
 			ps.say(change.T("problem.id_missing", "site", end.Site), "nothing but its ID tells this end from others: expected fqdn:NAME", at...)
 		case end.ID == "":
 		case !ikeID.MatchString(end.ID) || (kind == "address" && err != nil):
-			ps.add("expected fqdn:NAME, user-fqdn:NAME@HOST, key-id:NAME, address:IP or auto", at...)
+			ps.say(change.T("problem.id_form"), "expected fqdn:NAME, user-fqdn:NAME@HOST, key-id:NAME, address:IP or auto", at...)
 		case kind != "address" && t.Exchange != exchangeIKE2:
 			ps.say(change.T("problem.id_needs_ike2", "kind", kind), kind+" IDs work with ike2 only, since main mode picks the key before it can read an ID: expected exchange: ike2, or no id", at...)
 		case i == 1 && end.ID == t.Ends[0].ID:
@@ -213,10 +221,10 @@ func (p Profile) check(ps *problems) {
 	checkAlgorithms(ps, menuProfile1, "dh-group", p.DHGroups, "profile", "dh-groups")
 	checkLifetime(ps, p.Lifetime, "profile", "lifetime")
 	if d, err := schema.ParseDuration(p.DPDInterval); p.DPDInterval != "disable-dpd" && (err != nil || d < time.Second || d > time.Hour) {
-		ps.add("expected a time from 1s to 1h, such as 8s, or disable-dpd", "profile", "dpd-interval")
+		ps.say(change.T("problem.dpd_interval"), "expected a time from 1s to 1h, such as 8s, or disable-dpd", "profile", "dpd-interval")
 	}
 	if p.DPDFailures < 1 || p.DPDFailures > 100 {
-		ps.add("expected a number from 1 to 100", "profile", "dpd-maximum-failures")
+		ps.say(change.T("problem.dpd_failures"), "expected a number from 1 to 100", "profile", "dpd-maximum-failures")
 	}
 }
 
@@ -235,7 +243,7 @@ func checkAlgorithms(ps *problems, path, attr string, names []string, at ...stri
 	menu, _ := schema.Lookup(path)
 	a, _ := menu.Attr(attr)
 	known := slices.DeleteFunc(slices.Clone(a.Values), func(v string) bool { return v == "null" })
-	expected := "expected " + strings.Join(known, ", ")
+	expected, why := "expected "+strings.Join(known, ", "), change.T("problem.algorithm", "values", strings.Join(known, ", "))
 	if a.Kind == schema.Set {
 		expected = "expected a list of " + strings.Join(known, ", ")
 	}
@@ -247,21 +255,21 @@ func checkAlgorithms(ps *problems, path, attr string, names []string, at ...stri
 		switch {
 		case !slices.Contains(known, name):
 			if near := Nearest(name, known); near != "" {
-				expected = "expected " + near + "?"
+				expected, why = "expected "+near+"?", change.T("problem.algorithm_near", "near", near)
 			}
-			ps.add(expected, where...)
+			ps.say(why, expected, where...)
 		case slices.Index(names, name) < i:
-			ps.add("this stands in the list already: expected it once", where...)
+			ps.say(change.T("problem.algorithm_twice"), "this stands in the list already: expected it once", where...)
 		}
 	}
 	if len(names) == 0 {
-		ps.add(expected, at...)
+		ps.say(why, expected, at...)
 	}
 }
 
 func checkLifetime(ps *problems, value string, at ...string) {
 	if d, err := schema.ParseDuration(value); err != nil || d < time.Minute || d > 30*24*time.Hour {
-		ps.add("expected a time from 1m to 30d, such as 8h", at...)
+		ps.say(change.T("problem.lifetime"), "expected a time from 1m to 30d, such as 8h", at...)
 	}
 }
 
