@@ -32,11 +32,13 @@ var ErrCatalog = errors.New("message files do not fit together")
 // used from several goroutines.
 type Catalog struct {
 	localizers map[string]*i18n.Localizer
-	args       map[string][]string // argument names by message ID, sorted
+	args       map[string][]string        // argument names by message ID, sorted
+	none       map[string]map[string]bool // by language, the messages that have words of their own for none
 }
 
 // message is one entry of a file: a string, or forms by count.
 type message struct {
+	Zero  string `json:"zero"` // where none is said in other words; "": as any other count
 	One   string `json:"one"`
 	Other string `json:"other"`
 }
@@ -57,7 +59,7 @@ func New() (*Catalog, error) {
 	if err := readAll(locales, byLanguage); err != nil {
 		return nil, err
 	}
-	c := &Catalog{localizers: map[string]*i18n.Localizer{}, args: map[string][]string{}}
+	c := &Catalog{localizers: map[string]*i18n.Localizer{}, args: map[string][]string{}, none: map[string]map[string]bool{}}
 	for id, m := range byLanguage[English] {
 		args, err := m.args()
 		if err != nil {
@@ -70,9 +72,14 @@ func New() (*Catalog, error) {
 		if err := c.check(lang, messages); err != nil {
 			return nil, err
 		}
+		c.none[lang] = map[string]bool{}
 		for id, m := range messages {
-			err := bundle.AddMessages(language.Make(lang), &i18n.Message{ID: id, One: m.One, Other: m.Other})
-			if err != nil {
+			list := []*i18n.Message{{ID: id, One: m.One, Other: m.Other}}
+			if m.Zero != "" {
+				c.none[lang][id] = true
+				list = append(list, &i18n.Message{ID: id + forNone, Other: m.Zero})
+			}
+			if err := bundle.AddMessages(language.Make(lang), list...); err != nil {
 				return nil, fmt.Errorf("adding message %s: %w", id, err)
 			}
 		}
@@ -110,6 +117,9 @@ func readAll(files fs.FS, byLanguage map[string]map[string]message) error {
 	}
 	return nil
 }
+
+// forNone is what the ID of a message has behind it where its words for none stand.
+const forNone = "#none"
 
 // named is the one message that need not say the same in every language: what a
 // site is called.
@@ -150,12 +160,17 @@ func (m message) args() ([]string, error) {
 	if m.Other == "" {
 		return nil, errors.New("no words")
 	}
-	if rest := argument.ReplaceAllString(all, ""); strings.ContainsAny(rest, "{}&<>*") {
+	if rest := argument.ReplaceAllString(all+m.Zero, ""); strings.ContainsAny(rest, "{}&<>*") {
 		return nil, errors.New("holds a character with a meaning of its own")
 	}
 	set := map[string]bool{}
 	for _, match := range argument.FindAllStringSubmatch(all, -1) {
 		set[match[1]] = true
+	}
+	for _, match := range argument.FindAllStringSubmatch(m.Zero, -1) {
+		if !set[match[1]] {
+			return nil, fmt.Errorf("asks for %s only where there is none", match[1])
+		}
 	}
 	return slices.Sorted(maps.Keys(set)), nil
 }

@@ -106,6 +106,12 @@ func TestSay(t *testing.T) {
 		{"en", change.T("common.value", "value", 90*time.Second), "90"}, // a duration counts seconds
 		{"en", change.T("common.minutes", "count", 1), "1 minute"},
 		{"en", change.T("common.minutes", "count", 10), "10 minutes"},
+		{"en", change.T("common.minutes", "count", 0), "0 minutes"},
+		{"en", change.T("plan.adduser.blast_sessions", "count", 0), "Nobody is connected there now."},
+		{"zh-TW", change.T("plan.adduser.blast_sessions", "count", 0), "目前無人連線。"},
+		{"fr", change.T("plan.adduser.blast_sessions", "count", 0), "Nobody is connected there now."},
+		{"en", change.T("plan.rotate_l2tp.summary", "site", "hq", "online", 0), "Gives the dial-in server of hq a new pre-shared key: every computer needs it for its next call."},
+		{"en", change.T("plan.dialin.summary", "site", "hq", "online", 1), "Sets up the dial-in server of hq as it is defined; 1 person is dialled in now."},
 		{"zh-TW", change.T("common.minutes", "count", 1), "1 分鐘"},
 		{"fr", change.T("common.yes"), "yes"},
 		{"en", change.T("common.value", "value", change.Unproven), "applied, not yet proven"},

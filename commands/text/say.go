@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,15 +30,17 @@ func (c *Catalog) Say(lang string, t change.Text, style Style) string {
 	}
 	localizer := c.localizers[lang]
 	if localizer == nil {
-		localizer = c.localizers[English]
+		lang, localizer = English, c.localizers[English]
 	}
 	data := make(map[string]string, len(names))
 	config := &i18n.LocalizeConfig{MessageID: t.ID, TemplateData: data}
 	for _, name := range names {
-		v := t.Args[name]
-		data[name] = c.value(lang, v, style)
-		if name == "count" && v.Num != nil {
-			config.PluralCount = int(*v.Num)
+		data[name] = c.value(lang, t.Args[name], style)
+	}
+	if n := counted(t, names); n != nil {
+		config.PluralCount = int(*n)
+		if *n == 0 && c.none[lang][t.ID] {
+			config.MessageID, config.PluralCount = t.ID+forNone, nil
 		}
 	}
 	words, err := localizer.Localize(config)
@@ -45,6 +48,17 @@ func (c *Catalog) Say(lang string, t change.Text, style Style) string {
 		return style.escape("[" + t.ID + "]")
 	}
 	return words
+}
+
+// counted is the number by which a message chooses its form: count, or without one
+// online. It is nil for a message that has neither.
+func counted(t change.Text, names []string) *int64 {
+	for _, name := range []string{"count", "online"} {
+		if slices.Contains(names, name) {
+			return t.Args[name].Num
+		}
+	}
+	return nil
 }
 
 func (c *Catalog) value(lang string, v change.Value, style Style) string {
