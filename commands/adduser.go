@@ -103,7 +103,7 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	}
 	plan, sealed, err := s.plan(ctx, intent)
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, nothingToDo(intent, err)
 	}
 	if err := s.entitled(ctx, plan); err != nil {
 		return Reply{}, err
@@ -111,7 +111,7 @@ func (s *Service) propose(ctx context.Context, c *call, intent change.Intent, su
 	rule := s.rule(plan)
 	m, err := change.NewDraft(c.now, newID(), plan, c.Actor, rule, sealed)
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, nothingToDo(intent, err)
 	}
 	if !submit {
 		receipt, err := s.commit(ctx, c, m)

@@ -37,13 +37,43 @@ func (s *Service) LogWindow(ctx context.Context, r change.Request, router string
 	l.since = from.Add(l.clock.skew - windowSlack)
 	l.until = to.Add(l.clock.skew + windowSlack)
 	all := l.entries()
-	lines := slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return !l.wanted(e) })
+	guard := change.GuardName(r.Number)
+	lines := slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return !l.wanted(e) || e.schedules(guard) })
 	kept.Older = max(0, len(lines)-change.MaxLogLines)
 	for _, e := range lines[kept.Older:] {
-		kept.Lines = append(kept.Lines, change.LogLine{When: l.when(e), Topics: l.redactor.line(e.topics), Message: l.message(e)})
+		kept.Lines = append(kept.Lines, change.LogLine{When: l.stamp(e), Topics: l.redactor.line(e.topics), Message: l.message(e)})
 	}
 	kept.Notes = l.windowNotes(all)
 	return kept
+}
+
+// schedules tells whether a line says with its whole text that the bot's own guard came
+// to be: what it does stands in the plan. Lines about what anybody else schedules stay.
+func (e entry) schedules(guard string) bool {
+	return strings.Contains(e.message, "on-event=") && named(e.message, "name="+guard)
+}
+
+// named tells whether a text holds a value as a word of its own.
+func named(text, word string) bool {
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, word)
+		if !found {
+			return false
+		}
+		if after == "" || !strings.ContainsRune("0123456789-_", rune(after[0])) {
+			return true
+		}
+		rest = after
+	}
+}
+
+// stamp is when a line was written, as the router writes it, with the date also where
+// the router leaves it out of today's: the line may be read much later.
+func (l *logbook) stamp(e entry) string {
+	if !e.dated {
+		return l.redactor.line(e.text)
+	}
+	return e.at.Format(time.DateTime)
 }
 
 // namesIn are the names of rows that stand in r's plan, which whoever reads the log has

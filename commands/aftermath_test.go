@@ -85,3 +85,27 @@ func TestLogWindow_Names(t *testing.T) {
 		t.Errorf("of a router that cannot be read: %+v", got)
 	}
 }
+
+// Ensure each line bears the router's own date and time, and that of schedules only the
+// bot's own guard is left out, whose text says what the plan says.
+func TestLogWindow_Lines(t *testing.T) {
+	scheduled := func(name string) schema.Row {
+		return schema.Row{
+			"time": "09:09:50", "topics": "system,info",
+			"message": "new script scheduled by api:vpnbot-rw@192.168.77.5 (*4 = /system scheduler add interval=2m name=" + name + " on-event=\":if (true) do={}\" start-time=startup)",
+		}
+	}
+	w := newLogWorld(t, func(s *change.Snapshot) {
+		s.Menus[menuLog] = append(s.Menus[menuLog], scheduled("vpnbot-guard-4"), scheduled("vpnbot-guard-42"), scheduled("theirs"))
+	})
+	now := office1().At
+	got := w.LogWindow(t.Context(), change.Request{Number: 4}, "gw-hq", now.Add(-15*time.Second), now)
+	if len(got.Lines) != 2 {
+		t.Fatalf("%d lines, want those of the two other schedules: %+v", len(got.Lines), got.Lines)
+	}
+	for _, line := range got.Lines {
+		if line.When != "2026-11-23 09:09:50" {
+			t.Errorf("a line of %q, want the router's date and time", line.When)
+		}
+	}
+}

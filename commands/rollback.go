@@ -29,6 +29,9 @@ func (s *Service) rollback(ctx context.Context, c *call) (Reply, error) {
 		intent := change.Intent{
 			Verb: c.Verb, Site: r.Plan.Intent.Site, Far: r.Plan.Intent.Far, Tunnel: tunnelOf(r), Undo: r.Number, Undoes: askedWith(r),
 		}
+		if err := noReader(c, r.Number, intent.Undoes == verbRotateL2TP); err != nil {
+			return Reply{}, err
+		}
 		if intent.Handover, err = s.handover(ctx, c, intent.Site); err != nil {
 			return Reply{}, err
 		}
@@ -39,6 +42,20 @@ func (s *Service) rollback(ctx context.Context, c *call) (Reply, error) {
 		return Reply{}, err
 	}
 	return s.propose(ctx, c, intent, c.Args["yes"] != "")
+}
+
+// noReader refuses to be told who gets what a rollback does not make: no password
+// comes of it, and a key only with one of "rotate l2tp", for the owners of accounts.
+func noReader(c *call, number int64, key bool) error {
+	switch {
+	case key && c.Args["for"] != "":
+		return cannot("key_for", "number", number)
+	case !key && c.Args["for"] != "":
+		return cannot("no_reader", "number", number, "flag", "--for")
+	case !key && c.Args["handover"] != "":
+		return cannot("no_reader", "number", number, "flag", "--handover")
+	}
+	return nil
 }
 
 // undoAccount builds the intent that takes a change to an account back. Where a
@@ -57,6 +74,8 @@ func (s *Service) undoAccount(ctx context.Context, c *call, r change.Request) (c
 		if err := s.reader(ctx, c, site, known, &want); err != nil {
 			return change.Intent{}, err
 		}
+	} else if err := noReader(c, r.Number, false); err != nil {
+		return change.Intent{}, err
 	}
 	return change.Intent{Verb: c.Verb, Site: site, Account: &want, Undo: r.Number}, nil
 }

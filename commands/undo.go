@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
@@ -210,5 +211,37 @@ func (s *Service) planUndoDialIn(ctx context.Context, intent change.Intent, r ch
 		return change.Plan{}, nil, err
 	}
 	plan, err := vpn.PlanUndoDialIn(in)
+	if refused, ok := errors.AsType[*vpn.Refusal](err); ok && refused.Text.ID == "plan.refuse.undo_server" {
+		return plan, nil, cmp.Or(s.reachedSince(ctx, r), err)
+	}
 	return plan, nil, err
+}
+
+// reachedSince names the latest change since r of whom clients of the same dial-in
+// server reach: it is made by way of a tunnel, and goes back by its own command alone.
+// It is nil without one.
+func (s *Service) reachedSince(ctx context.Context, r change.Request) error {
+	var later int64
+	for n := r.Number + 1; ; n++ {
+		l, err := s.o.Ledger.RequestByNumber(ctx, n)
+		if errors.Is(err, change.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("reading requests: %w", err)
+		}
+		if applied(l) && slices.ContainsFunc(l.Plan.Also, func(d change.Redefinition) bool {
+			return d.Kind == r.Plan.Definition.Kind && vpn.SameName(d.Name, r.Plan.Definition.Name)
+		}) {
+			later = n
+		}
+	}
+	if later == 0 {
+		return nil
+	}
+	was := "none"
+	if d, err := vpn.DecodeDialIn(change.Definition{DefinitionRef: r.Plan.Definition, Body: r.Plan.Defines}); err == nil && d.Setup != nil && len(d.Setup.Reach) > 0 {
+		was = strings.Join(d.Setup.Reach, ",")
+	}
+	return cannot("reached", "number", r.Number, "later", later, "site", r.Plan.Intent.Site, "reach", was)
 }

@@ -114,6 +114,8 @@ func (p *accountPlan) extend() error {
 	p.account.Was = was
 	off := isTrue(p.row, menuSecret, "disabled")
 	switch {
+	case !want.IsZero() && !p.Now.Before(want) && p.Undone != nil:
+		return refuse("undo_date", "number", p.Undone.Number, "account", p.account.Name, "at", want)
 	case !want.IsZero() && !p.Now.Before(want):
 		return refuse("date_past", "at", want)
 	case want.Equal(was) && !(off && p.Known.Expired):

@@ -151,6 +151,13 @@ func TestPlanAccountChange_Refused(t *testing.T) {
 			delete(in.Snapshot.Menus["/ppp/active"][0], "session-id")
 		}), "plan.refuse.session_unnamed"},
 		{"a date that is over", life(change.AccountExtend, func(in *vpn.AccountChange) { in.Intent.Account.Expires = noon }), "plan.refuse.date_past"},
+		{"a date taken back that is over", life(change.AccountExtend, func(in *vpn.AccountChange) {
+			in.Intent.Account.Expires, in.Intent.Undo, in.Undone = noon, 4, &change.Request{Number: 4, Plan: change.Plan{Intent: change.Intent{Account: &change.AccountIntent{Do: change.AccountExtend}}}}
+		}), "plan.refuse.undo_date"},
+		{"a date taken back that has come", life(change.AccountExtend, func(in *vpn.AccountChange) {
+			in.Known.Expired = true
+			in.Intent.Undo, in.Undone = 4, &change.Request{Number: 4, Plan: change.Plan{Intent: change.Intent{Account: &change.AccountIntent{Do: change.AccountExtend, Expires: in.Known.Expires}}}}
+		}), "plan.refuse.undo_ended"},
 		{"the same date", life(change.AccountExtend, func(in *vpn.AccountChange) {
 			in.Intent.Account.Expires, in.Known.Expires = noon.Add(time.Hour), noon.Add(time.Hour)
 		}), ""},

@@ -63,8 +63,11 @@ func (p *accountPlan) unmoved() error {
 			same = same && (s.Menu != menuSecret || p.asLeft(s))
 		}
 	}
-	if same {
+	switch {
+	case same:
 		return nil
+	case done.Do == change.AccountExtend && p.Known.Expired && p.Known.Expires.Equal(done.Expires):
+		return refuse("undo_ended", "number", p.Undone.Number, "account", p.account.Name, "at", done.Expires)
 	}
 	return p.moved()
 }
@@ -108,7 +111,7 @@ func (p *accountPlan) restore() error {
 		return err
 	}
 	if at := p.account.Expires; !at.IsZero() && !p.Now.Before(at) && !isTrue(after, menuSecret, "disabled") {
-		return refuse("date_past", "at", at)
+		return refuse("undo_date", "number", p.Undone.Number, "account", p.account.Name, "at", at)
 	}
 	p.row = after
 	s := p.step(schema.Add, change.Twin, "step_restore")
