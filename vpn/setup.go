@@ -23,16 +23,18 @@ const (
 	menuMember    = "/interface/list/member"
 	menuFilter    = "/ip/firewall/filter"
 	menuMangle    = "/ip/firewall/mangle"
+	menuRule      = "/routing/rule"
+	menuRule6     = "/ip/route/rule" // in RouterOS 6
 	menuCalls     = "/interface/l2tp-client"
 )
 
 // SetupMenus returns the menus that a snapshot for PlanDialIn and PlanRotateL2TP
-// holds. Those that not every router has may be absent: device-mode, and kinds of
-// interfaces.
+// holds. Those that not every router has may be absent: device-mode, kinds of
+// interfaces, and one of the two menus of routing rules.
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), arpMenus(), someARPMenus(), []string{
 		menuUserActive,
-		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuCalls,
+		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRule, menuRule6, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)
@@ -49,8 +51,10 @@ func someARPMenus() []string {
 	return []string{"/interface/macvlan", "/interface/mesh", "/interface/vxlan", "/interface/wifi", "/interface/wireless"}
 }
 
-// mayLack tells whether a router may be without a menu.
-func mayLack(menu string) bool { return menu == menuMode || slices.Contains(someARPMenus(), menu) }
+// mayLack tells whether a router may be without a menu. Rules it has in one of two.
+func (s *setup) mayLack(menu string) bool {
+	return menu == menuMode || slices.Contains(someARPMenus(), menu) || menu == menuRule && s.Snapshot.Menus[menuRule6] != nil || menu == menuRule6
+}
 
 // SetupDialIn is what PlanDialIn computes from.
 type SetupDialIn struct {
@@ -142,7 +146,7 @@ func (s *setup) covered() error {
 		return fmt.Errorf("%w: router %s, want %s", ErrSnapshot, s.Snapshot.Router, s.DialIn.Router)
 	}
 	for _, menu := range SetupMenus() {
-		if _, ok := s.Snapshot.Menus[menu]; !ok && !mayLack(menu) {
+		if _, ok := s.Snapshot.Menus[menu]; !ok && !s.mayLack(menu) {
 			return fmt.Errorf("%w: %s was not read", ErrSnapshot, menu)
 		}
 	}

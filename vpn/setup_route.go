@@ -8,29 +8,78 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// unmarked keeps answers from the LAN to clients in the main routing table. Where a
-// site has several WANs, rules mark what comes from the LAN for the table of one of
-// them, which knows no client: what they may mark of the answers is accepted above
-// them.
+// unmarked keeps what goes between clients and the LAN in the main routing table, the
+// only one that knows clients. Where a site has several WANs, rules mark what comes from
+// the LAN for the table of one of them, or send it there by its source: what they may
+// take of this is excepted above them.
 func (s *setup) unmarked() error {
-	var lan []span
-	for _, p := range s.Site.LAN {
-		lan = append(lan, span{p.Masked().Addr(), lastOf(p)})
-	}
+	lan := s.lanSpans()
 	for _, r := range s.poolRanges() {
-		p := packet{chain: "prerouting", protocol: "tcp", port: 443, from: lan, to: spans(r)}
-		if !slices.ContainsFunc(s.lanInterfaces(), func(name string) bool { p.in = name; return s.marks(p, "prerouting", 0) }) {
-			continue
+		answers := packet{chain: "prerouting", any: true, from: lan, to: spans(r)}
+		if s.marked(answers, s.lanInterfaces()) {
+			s.except(schema.Row{"dst-address": r})
 		}
-		row := schema.Row{"chain": "prerouting", "action": "accept", "dst-address": r}
-		s.addRule(menuMangle, row.Clone(), row, change.T("plan.dialin.step.unmarked"))
+		if err := s.ruled(answers, s.lanInterfaces(), r, netip.Prefix{}); err != nil {
+			return err
+		}
+		for _, p := range s.Site.LAN {
+			calls := packet{chain: "prerouting", any: true, from: spans(r), to: spans(p.Masked().String()), list: s.sessionList()}
+			if s.marked(calls, []string{""}) {
+				s.except(schema.Row{"src-address": r, "dst-address": p.Masked().String()})
+			}
+			if err := s.ruled(calls, []string{""}, r, p.Masked()); err != nil {
+				return err
+			}
+		}
+	}
+	return s.unmarkedOwn()
+}
+
+// unmarkedOwn does so for answers to clients that are hidden behind the router's own
+// address: that is where they go when marks are set, before it is translated back.
+func (s *setup) unmarkedOwn() error {
+	if s.DialIn.Setup.Return != ByMasquerade {
+		return nil
+	}
+	for _, lan := range s.lanNetworks() {
+		own := netip.PrefixFrom(lan.own, lan.own.BitLen()).String()
+		p := packet{chain: "prerouting", any: true, local: true, from: spans(lan.network.String()), to: spans(own)}
+		if s.marked(p, []string{lan.iface}) {
+			s.except(schema.Row{"dst-address": own})
+		}
 	}
 	return nil
 }
 
-// marks tells whether a rule of a chain may mark a packet for another routing table,
-// before one lets it go as it is.
-func (s *setup) marks(p packet, chain string, depth int) bool {
+// except plans the rule that lets packets go unmarked.
+func (s *setup) except(row schema.Row) {
+	row["chain"], row["action"] = "prerouting", "accept"
+	s.addRule(menuMangle, row.Clone(), row, change.T("plan.dialin.step.unmarked"))
+}
+
+// marked tells whether a packet that comes in by one of the interfaces may be marked.
+func (s *setup) marked(p packet, interfaces []string) bool {
+	return slices.ContainsFunc(interfaces, func(name string) bool {
+		p.in = name
+		return s.marks(p, p.chain, 0) == astray
+	})
+}
+
+// course is what rules that mark do with a packet.
+type course uint8
+
+const (
+	onward course = iota // nothing, to the end of the chain or back from it
+	home                 // certainly left to the main table, whatever comes after
+	astray               // perhaps marked for another table
+)
+
+// marks walks a chain that marks packets. As in every firewall of RouterOS, accept ends
+// the whole walk, wherever it stands, and return goes back to the rule that jumped.
+func (s *setup) marks(p packet, chain string, depth int) course {
+	if depth > 8 {
+		return astray // chains that jump in a circle
+	}
 	for _, row := range s.Snapshot.Menus[menuMangle] {
 		if row["chain"] != chain || isTrue(row, menuMangle, "disabled") || isTrue(row, menuMangle, "invalid") || isTrue(row, menuMangle, "dynamic") {
 			continue
@@ -39,20 +88,45 @@ func (s *setup) marks(p packet, chain string, depth int) bool {
 		if m == no {
 			continue
 		}
+		last := m == yes && row["passthrough"] != "" && !isTrue(row, menuMangle, "passthrough")
 		switch defaulted(menuMangle, row, "action") {
-		case "mark-routing", "route":
-			return true
-		case "accept", "return":
+		case "mark-routing":
+			if row["new-routing-mark"] != mainTable {
+				return astray
+			}
+			if last {
+				return home
+			}
+		case "route":
+			return astray
+		case "mark-connection", "mark-packet":
+			if last {
+				return home
+			}
+		case "accept":
 			if m == yes {
-				return false
+				return home
+			}
+		case "return":
+			if m == yes {
+				return onward
 			}
 		case "jump":
-			if depth > 8 || s.marks(p, row["jump-target"], depth+1) {
-				return true
+			if c := s.marks(p, row["jump-target"], depth+1); c == astray || c == home && m == yes {
+				return c
 			}
 		}
 	}
-	return false
+	return onward
+}
+
+// lanSpans are the addresses of the site's LAN.
+func (s *setup) lanSpans() []span {
+	var lan []span
+	for _, p := range s.Site.LAN {
+		lan = append(lan, span{p.Masked().Addr(), lastOf(p)})
+	}
+	return lan
 }
 
 // lanInterfaces are those on which the router has an address of the site's LAN.
@@ -72,10 +146,7 @@ func (s *setup) lanInterfaces() []string {
 // behind a WAN, and clients by no rule, they are hidden likewise; where rules keep them
 // from the Internet, that is left to people.
 func (s *setup) translation() error {
-	var lan []span
-	for _, p := range s.Site.LAN {
-		lan = append(lan, span{p.Masked().Addr(), lastOf(p)})
-	}
+	lan := s.lanSpans()
 	for _, w := range s.Site.WANs {
 		if !s.hides(w.Interface, lan) {
 			continue

@@ -119,36 +119,32 @@ func (s *setup) lanReturn() error {
 	return nil
 }
 
-// lan is the interface on which the router has an address of the site's LAN.
-func (s *setup) lan() (name string, network netip.Prefix, err error) {
+// lan is the interface of the LAN in whose network the pool lies.
+func (s *setup) lan() (string, error) {
 	total := spans(s.ranges())
 	var found []string
-	for _, row := range s.Snapshot.Menus[menuAddress] {
-		p, perr := netip.ParsePrefix(row["address"])
-		if perr != nil || isTrue(row, menuAddress, "disabled") || isTrue(row, menuAddress, "invalid") || !s.Site.Contains(p.Addr()) {
-			continue
+	for _, lan := range s.lanNetworks() {
+		if slices.ContainsFunc(total, func(a span) bool { return a.touches(lan.network) }) && !slices.Contains(found, lan.iface) {
+			found = append(found, lan.iface)
 		}
-		// Of several networks of the LAN, the one in which the pool lies counts.
-		if s.DialIn.Setup.Return == ByProxyARP && !slices.ContainsFunc(total, func(a span) bool { return a.touches(p) }) {
-			continue
-		}
-		if !slices.Contains(found, row["interface"]) {
-			found = append(found, row["interface"])
-		}
-		network = p.Masked()
 	}
 	if len(found) != 1 {
-		return "", network, refuse("dialin_lan", "router", s.DialIn.Router, "found", strings.Join(found, ", "))
+		return "", refuse("dialin_lan", "router", s.DialIn.Router, "found", strings.Join(found, ", "))
 	}
-	if i := s.row(menuInterface, schema.Row{"name": found[0]}); isTrue(i, menuInterface, "slave") {
-		return "", network, refuse("dialin_slave", "router", s.DialIn.Router, "interface", found[0])
+	if s.slave(found[0]) {
+		return "", refuse("dialin_slave", "router", s.DialIn.Router, "interface", found[0])
 	}
-	return found[0], network, nil
+	return found[0], nil
+}
+
+// slave tells whether an interface is the port of a bridge or bond.
+func (s *setup) slave(name string) bool {
+	return isTrue(s.row(menuInterface, schema.Row{"name": name}), menuInterface, "slave")
 }
 
 // proxyARP lets the router answer for clients whose addresses lie in the LAN.
 func (s *setup) proxyARP() error {
-	name, _, err := s.lan()
+	name, err := s.lan()
 	if err != nil {
 		return err
 	}
@@ -171,19 +167,47 @@ func (s *setup) proxyARP() error {
 	return refuse("dialin_arp_kind", "router", s.DialIn.Router, "interface", name)
 }
 
-// masquerade hides clients behind the router's own address on the LAN, for hosts
-// whose gateway is somebody else.
-func (s *setup) masquerade() error {
-	name, network, err := s.lan()
-	if err != nil {
-		return err
-	}
-	for _, r := range s.poolRanges() {
-		row := schema.Row{"chain": "srcnat", "action": "masquerade", "src-address": r, "dst-address": network.String(), "out-interface": name}
-		if slices.ContainsFunc(s.rows(menuNAT, row), func(have schema.Row) bool { return !isTrue(have, menuNAT, "disabled") }) {
+// attached is a network of the LAN to which the router is attached.
+type attached struct {
+	iface   string
+	own     netip.Addr // the router's own address there
+	network netip.Prefix
+}
+
+// lanNetworks are the networks of the LAN to which the router is attached, without
+// addresses of single hosts, as VRRP has them.
+func (s *setup) lanNetworks() []attached {
+	var all []attached
+	for _, row := range s.Snapshot.Menus[menuAddress] {
+		p, err := netip.ParsePrefix(row["address"])
+		if err != nil || isTrue(row, menuAddress, "disabled") || isTrue(row, menuAddress, "invalid") || p.IsSingleIP() || !s.Site.Contains(p.Addr()) {
 			continue
 		}
-		s.addRule(menuNAT, row.Clone(), row, change.T("plan.dialin.step.masquerade", "network", network.String()))
+		if !slices.ContainsFunc(all, func(a attached) bool { return a.iface == row["interface"] && a.network == p.Masked() }) {
+			all = append(all, attached{row["interface"], p.Addr(), p.Masked()})
+		}
+	}
+	return all
+}
+
+// masquerade hides clients behind the router's own address on the LAN, for hosts
+// whose gateway is somebody else: in each of its networks.
+func (s *setup) masquerade() error {
+	networks := s.lanNetworks()
+	if len(networks) == 0 {
+		return refuse("dialin_lan", "router", s.DialIn.Router, "found", "")
+	}
+	for _, lan := range networks {
+		if s.slave(lan.iface) {
+			return refuse("dialin_slave", "router", s.DialIn.Router, "interface", lan.iface)
+		}
+		for _, r := range s.poolRanges() {
+			row := schema.Row{"chain": "srcnat", "action": "masquerade", "src-address": r, "dst-address": lan.network.String(), "out-interface": lan.iface}
+			if slices.ContainsFunc(s.rows(menuNAT, row), func(have schema.Row) bool { return !isTrue(have, menuNAT, "disabled") }) {
+				continue
+			}
+			s.addRule(menuNAT, row.Clone(), row, change.T("plan.dialin.step.masquerade", "network", lan.network.String()))
+		}
 	}
 	return nil
 }

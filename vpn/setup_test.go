@@ -20,19 +20,26 @@ import (
 // a LAN, and the server that is to be set up on it.
 type dialInWorld struct {
 	*testing.T
-	router *rossim.Router
-	dialin vpn.DialIn
-	site   vpn.Site
-	held   *vpn.DialIn
+	version string
+	router  *rossim.Router
+	dialin  vpn.DialIn
+	site    vpn.Site
+	held    *vpn.DialIn
 }
 
 func newDialInWorld(t *testing.T) *dialInWorld {
+	t.Helper()
+	return dialInWorldOf(t, rossim.ProfileDefault)
+}
+
+// dialInWorldOf is that of a router of another version.
+func dialInWorldOf(t *testing.T, version string) *dialInWorld {
 	t.Helper()
 	in, err := rossim.NewInternet(rossim.InternetOptions{Negotiator: ike.Model{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := rossim.New(rossim.Options{Name: "gw-hq"})
+	r, err := rossim.New(rossim.Options{Name: "gw-hq", Profile: version})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +53,7 @@ func newDialInWorld(t *testing.T) *dialInWorld {
 	if err := in.Attach(r, rossim.Place{}); err != nil {
 		t.Fatal(err)
 	}
-	w := &dialInWorld{T: t, router: r}
+	w := &dialInWorld{T: t, version: version, router: r}
 	w.site = vpn.Site{
 		Name: "hq", LAN: []netip.Prefix{netip.MustParsePrefix("192.168.77.0/24")}, Routers: []string{"gw-hq"},
 		WANs: []vpn.WAN{{Interface: "ether1", Address: netip.MustParseAddr("203.0.113.10"), NAT: vpn.NoNAT, Role: vpn.Both}},
@@ -91,6 +98,9 @@ func (w *dialInWorld) input() vpn.SetupDialIn {
 		Snapshot:   change.Snapshot{Router: "gw-hq", Version: "7.22.3 (stable)", Menus: map[string][]schema.Row{}},
 	}
 	for _, menu := range vpn.SetupMenus() {
+		if old := w.version == "6.49.7"; old && menu == "/routing/rule" || !old && menu == "/ip/route/rule" {
+			continue // not of this version
+		}
 		in.Snapshot.Menus[menu] = []schema.Row{}
 		m, _ := schema.Lookup(menu)
 		for _, row := range w.router.Rows(menu) {
@@ -331,7 +341,8 @@ func TestPlanDialIn_Firewall(t *testing.T) {
 		warns bool
 	}{
 		{"no rules", nil, nil, false},
-		{"drops nothing from outside", []schema.Row{{"chain": "input", "action": "drop", "src-address-list": "bad"}}, []string{"ike", "esp", "l2tp", "dns", "dns"}, false},
+		{"drops nothing from outside", []schema.Row{{"chain": "input", "action": "drop", "src-address-list": "bad"}}, []string{"dns", "dns"}, true},
+		{"drops all but some", []schema.Row{{"chain": "input", "action": "drop", "src-address-list": "!good"}}, []string{"ike", "esp", "l2tp", "dns", "dns"}, false},
 		{"lets in already", []schema.Row{
 			accept(schema.Row{"protocol": "udp", "dst-port": "500,1701,4500"}), accept(schema.Row{"protocol": "ipsec-esp"}),
 			{"chain": "input", "action": "drop", "in-interface": "ether1"},

@@ -36,10 +36,7 @@ func entriesOf(v schema.Version) (map[string]*entry, error) {
 			}
 		}
 	}
-	if v.Major < 7 {
-		return entries, entries6(entries)
-	}
-	return entries, nil
+	return entries, entries6(entries, v.Major < 7)
 }
 
 // age applies one line of the timeline, "since-until kind names".
@@ -152,14 +149,19 @@ func (p *profile) limit() error {
 	return nil
 }
 
-// entries6 makes 6.49 of 7.9.
-func entries6(entries map[string]*entry) error {
+// entries6 makes 6.49 of 7.9, and takes from newer versions what 6.49 alone has.
+func entries6(entries map[string]*entry, old bool) error {
 	var f struct {
 		Gone  []string
+		Own   []string
 		Menus map[string]struct{ Commands, Seen, Inferred string }
 	}
 	if err := decode("menus-6.49.7.json", &f); err != nil {
 		return err
+	}
+	if !old {
+		maps.DeleteFunc(entries, func(path string, _ *entry) bool { return slices.Contains(f.Own, path) })
+		return nil
 	}
 	maps.DeleteFunc(entries, func(path string, _ *entry) bool { return slices.Contains(f.Gone, path) })
 	for path, m := range f.Menus {

@@ -132,14 +132,16 @@ func (e exchange) play(t *testing.T, r *Router, c *raw) {
 func TestExpectations_Complete(t *testing.T) {
 	done := make(map[string]bool) // "/menu/action" and "/menu/action attribute" that succeed
 	for _, file := range expected(t) {
-		for _, e := range expectations(t, file, ProfileDefault) {
-			if e.row != nil || !strings.HasPrefix(e.reply[0][0], "!done") {
-				continue
-			}
-			done[e.sent[0]] = true
-			for _, w := range e.sent[1:] {
-				name, _, _ := strings.Cut(strings.TrimPrefix(w, "="), "=")
-				done[e.sent[0]+" "+name] = true
+		for _, version := range []string{ProfileDefault, "6.49.7"} {
+			for _, e := range expectations(t, file, version) {
+				if e.row != nil || !strings.HasPrefix(e.reply[0][0], "!done") {
+					continue
+				}
+				done[e.sent[0]] = true
+				for _, w := range e.sent[1:] {
+					name, _, _ := strings.Cut(strings.TrimPrefix(w, "="), "=")
+					done[e.sent[0]+" "+name] = true
+				}
 			}
 		}
 	}

@@ -78,7 +78,15 @@ var allowed = map[string]map[Action][]string{
 		Remove: nil,
 	},
 	"/ip/firewall/mangle": {
-		Add:    {"chain", "action", "dst-address", "comment"},
+		Add:    {"chain", "action", "src-address", "dst-address", "comment"},
+		Remove: nil,
+	},
+	"/routing/rule": {
+		Add:    {"action", "src-address", "dst-address", "table", "comment"},
+		Remove: nil,
+	},
+	"/ip/route/rule": { // in RouterOS 6
+		Add:    {"action", "src-address", "dst-address", "table", "comment"},
 		Remove: nil,
 	},
 	// A tunnel's rows. Old rows are changed by the scripts of a change in phases

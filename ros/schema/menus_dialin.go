@@ -61,6 +61,14 @@ var dialInMenus = []Menu{
 		Attrs: mangleAttrs(),
 	},
 	{
+		Path: "/routing/rule", Comment: true, Ordered: true, Key: []string{"action", "src-address", "dst-address", "table"},
+		Attrs: append(slices.Clone(ruleAttrs), Attr{Name: "inactive", Kind: Bool, ReadOnly: true}),
+	},
+	{ // in RouterOS 6
+		Path: "/ip/route/rule", Comment: true, Ordered: true, Key: []string{"action", "src-address", "dst-address", "table"},
+		Attrs: append(slices.Clone(ruleAttrs), Attr{Name: "inactive", Kind: Bool, ReadOnly: true}),
+	},
+	{
 		Path: "/interface/l2tp-client", Comment: true, Key: []string{"name"},
 		Attrs: []Attr{
 			{Name: "name", Kind: Text},
@@ -86,6 +94,18 @@ var arpAttrs = []Attr{
 	{Name: "name", Kind: Text},
 	arpAttr,
 	{Name: "disabled", Kind: Bool, Default: "false"},
+}
+
+// ruleAttrs are those of a rule that chooses a routing table.
+var ruleAttrs = []Attr{
+	{Name: "action", Kind: Enum, Default: "lookup"},
+	{Name: "src-address", Kind: Prefix},
+	{Name: "dst-address", Kind: Prefix},
+	{Name: "interface", Kind: Text},
+	{Name: "routing-mark", Kind: Text},
+	{Name: "table", Kind: Text, Default: "main"},
+	{Name: "disabled", Kind: Bool, Default: "false"},
+	{Name: "comment", Kind: Text},
 }
 
 // tunnelAttrs are those of an interface that may bring IPsec of its own, with the
