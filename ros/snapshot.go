@@ -157,7 +157,11 @@ func (p *pool) print(ctx context.Context, s *session, path string, names []strin
 			return nil, fmt.Errorf("%w: attribute %s of %s is never read", ErrStep, name, path)
 		}
 	}
-	a, err := p.run(ctx, s, command{words: []string{path + "/print", "=.proplist=" + strings.Join(names, ",")}})
+	words := []string{path + "/print", "=.proplist=" + strings.Join(names, ",")}
+	if menu.Only != "" {
+		words = append(words, menu.Only)
+	}
+	a, err := p.run(ctx, s, command{words: words})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -23,6 +23,7 @@ const (
 	menuMember    = "/interface/list/member"
 	menuFilter    = "/ip/firewall/filter"
 	menuMangle    = "/ip/firewall/mangle"
+	menuRoute     = "/ip/route"
 	menuRule      = "/routing/rule"
 	menuRule6     = "/ip/route/rule" // in RouterOS 6
 	menuCalls     = "/interface/l2tp-client"
@@ -34,7 +35,7 @@ const (
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), arpMenus(), someARPMenus(), []string{
 		menuUserActive,
-		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRule, menuRule6, menuCalls,
+		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRoute, menuRule, menuRule6, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)
@@ -106,7 +107,7 @@ func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 		return change.Plan{}, err
 	}
 	for _, part := range []func() error{
-		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.firewall, s.lanReturn, s.unmarked, s.translation, s.server, s.foresee, s.unharmed,
+		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.answers, s.firewall, s.lanReturn, s.unmarked, s.translation, s.server, s.foresee, s.unharmed,
 	} {
 		if err := part(); err != nil {
 			return change.Plan{}, err

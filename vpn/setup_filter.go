@@ -12,16 +12,17 @@ import (
 // certainly let in: IKE, ESP, L2TP inside IPsec and never outside it, names, and
 // the LAN.
 func (s *setup) firewall() error {
-	if len(s.Site.WANs) > 1 {
-		s.warn("dialin_wans", "site", s.Site.Name)
+	if err := s.forwarded(); err != nil {
+		return err
 	}
 	for _, wan := range s.wans() {
-		s.letIn(packet{chain: "input", protocol: "udp", port: 500, in: wan}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
-		s.letIn(packet{chain: "input", protocol: "udp", port: 4500, in: wan}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
-		s.letIn(packet{chain: "input", protocol: "ipsec-esp", in: wan}, schema.Row{"protocol": "ipsec-esp"}, "esp")
-		s.letIn(packet{chain: "input", protocol: "udp", port: 1701, ipsec: true, in: wan},
+		aim := s.aim(wan)
+		s.letIn(packet{chain: "input", protocol: "udp", port: 500, in: wan, to: aim}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
+		s.letIn(packet{chain: "input", protocol: "udp", port: 4500, in: wan, to: aim}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
+		s.letIn(packet{chain: "input", protocol: "ipsec-esp", in: wan, to: aim}, schema.Row{"protocol": "ipsec-esp"}, "esp")
+		s.letIn(packet{chain: "input", protocol: "udp", port: 1701, ipsec: true, in: wan, to: aim},
 			schema.Row{"protocol": "udp", "dst-port": "1701", "ipsec-policy": "in,ipsec"}, "l2tp")
-		if s.fate(packet{chain: "input", protocol: "udp", port: 1701, in: wan}) == accepted && len(s.rows(menuFilter, schema.Row{"chain": "input"})) > 0 {
+		if s.fate(packet{chain: "input", protocol: "udp", port: 1701, in: wan, to: aim}) == accepted && len(s.rows(menuFilter, schema.Row{"chain": "input"})) > 0 {
 			s.warn("dialin_clear", "router", s.DialIn.Router)
 		}
 	}

@@ -64,6 +64,18 @@ var dialInMenus = []Menu{
 		Path: "/routing/rule", Comment: true, Ordered: true, Key: []string{"action", "src-address", "dst-address", "table"},
 		Attrs: append(slices.Clone(ruleAttrs), Attr{Name: "inactive", Kind: Bool, ReadOnly: true}),
 	},
+	{ // default routes alone: a router may have a million others
+		Path: "/ip/route", Only: "?dst-address=0.0.0.0/0", Key: []string{"dst-address", "gateway"},
+		Attrs: []Attr{
+			{Name: "dst-address", Kind: Prefix, ReadOnly: true},
+			{Name: "gateway", Kind: Text, ReadOnly: true},
+			{Name: "immediate-gw", Kind: Text, ReadOnly: true, Volatile: true}, // since 7
+			{Name: "routing-table", Kind: Text, ReadOnly: true},                // since 7
+			{Name: "routing-mark", Kind: Text, ReadOnly: true},                 // before
+			{Name: "active", Kind: Bool, ReadOnly: true, Volatile: true},
+			{Name: "disabled", Kind: Bool, ReadOnly: true},
+		},
+	},
 	{ // in RouterOS 6
 		Path: "/ip/route/rule", Comment: true, Ordered: true, Key: []string{"action", "src-address", "dst-address", "table"},
 		Attrs: append(slices.Clone(ruleAttrs), Attr{Name: "inactive", Kind: Bool, ReadOnly: true}),

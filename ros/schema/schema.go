@@ -74,6 +74,7 @@ type Menu struct {
 	Live      bool   // rows come and go by themselves; a step that removes takes all that it names, and none is fine
 	Key       []string
 	Attrs     []Attr
+	Only      string // query word of the rows that are read, of menus that may hold very many; "": all
 }
 
 // Attr returns the attribute called name. The second result tells whether the
