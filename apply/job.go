@@ -68,26 +68,34 @@ func (j *job) run(ctx context.Context) error {
 
 // lock takes the routers and reads the request again. What is applied already goes
 // first, also where its worker has stopped for a moment or a new bot has not come to
-// it: a request that has not begun gives way.
+// it: a request that has not begun gives way. So does one whose subject needs
+// attention: what people decide about that needs the same routers.
 func (j *job) lock(ctx context.Context) (release func(), err error) {
 	for {
 		if release, err = j.e.locks.acquire(ctx, routersOf(j.r), j.r.Number); err != nil {
 			return nil, err
 		}
-		ahead := false
+		ahead, tangled := false, false
 		r, err := j.e.o.Ledger.Request(ctx, j.r.ID)
 		if err == nil && r.State == change.Approved {
-			ahead, err = j.behind(ctx)
+			if ahead, err = j.behind(ctx); err == nil && !ahead {
+				_, tangled, err = j.tangled(ctx)
+			}
 		}
-		if err != nil {
-			release()
-			return nil, fmt.Errorf("reading request: %w", err)
-		}
-		if !ahead {
+		if err == nil && !ahead && !tangled {
 			j.r = r
 			return release, nil
 		}
 		release()
+		if err != nil {
+			return nil, fmt.Errorf("reading request: %w", err)
+		}
+		if tangled {
+			j.r = r
+			if err := j.untangle(ctx); err != nil || j.r.State != change.Approved {
+				return func() {}, err
+			}
+		}
 		if !pause(ctx, quick) {
 			return nil, ctx.Err()
 		}
@@ -141,9 +149,6 @@ func (j *job) lapse(ctx context.Context) error {
 // prepare checks rights and freshness and starts the request. It tells whether
 // the routers may now be written.
 func (j *job) prepare(ctx context.Context) (bool, error) {
-	if err := j.untangle(ctx); err != nil || j.r.State != change.Approved {
-		return false, err
-	}
 	if why, ok := j.rightsHold(); !ok {
 		m, err := j.r.Revoke(time.Now(), why)
 		return false, j.commit(ctx, m, err)
@@ -174,19 +179,29 @@ func (j *job) prepare(ctx context.Context) (bool, error) {
 	return true, j.commit(ctx, m, err)
 }
 
-// untangle waits while another request with the same subject needs attention.
+// tangled finds another request with the same subject that needs attention.
+func (j *job) tangled(ctx context.Context) (other change.Request, is bool, err error) {
+	stuck, err := j.e.o.Ledger.Requests(ctx, change.Filter{States: []change.State{change.NeedsAttention}})
+	if err != nil {
+		return other, false, fmt.Errorf("reading locks: %w", err)
+	}
+	i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && r.Number != j.r.Plan.Intent.Resume })
+	if i < 0 {
+		return other, false, nil
+	}
+	return stuck[i], true, nil
+}
+
+// untangle waits, without a lock, while another request with the same subject needs
+// attention.
 func (j *job) untangle(ctx context.Context) error {
 	for first := true; ; first = false {
-		stuck, err := j.e.o.Ledger.Requests(ctx, change.Filter{States: []change.State{change.NeedsAttention}})
-		if err != nil {
-			return fmt.Errorf("reading locks: %w", err)
-		}
-		i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && !j.r.Plan.Intent.Takes(r, stuck) })
-		if i < 0 {
-			return nil
+		other, tangled, err := j.tangled(ctx)
+		if !tangled || err != nil {
+			return err
 		}
 		if first {
-			m, err := j.r.Wait(time.Now(), change.T("apply.waitlock", "other", stuck[i].Number))
+			m, err := j.r.Wait(time.Now(), change.T("apply.waitlock", "other", other.Number))
 			if err := j.commit(ctx, m, err); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"vpnbot/apply"
@@ -26,6 +27,7 @@ type life struct {
 	befall map[int]fate // by number of deed, from 1
 	last   string       // the deed after which the bot dies, as it begins; "" none
 	later  time.Duration
+	until  time.Time // the ledger's disk is full
 	writes int               // to routers, so far
 	strike int               // the write that is refused, from 1; 0 none
 	struck bool              // it was
@@ -44,6 +46,7 @@ const (
 	loseBefore fate = "lost before"
 	loseAfter  fate = "lost after"
 	comeLate   fate = "lost, done later"
+	diskFull   fate = "disk full" // from this commit on
 )
 
 var errDead = errors.New("the bot is dead")
@@ -77,11 +80,17 @@ func (l *life) do(name string, router bool, deed func() error) error {
 			f, l.struck = refuse, true
 		}
 	}
+	if f == diskFull && !router {
+		l.until = time.Now().Add(l.later)
+	}
+	noSpace := !router && time.Now().Before(l.until)
 	l.mu.Unlock()
 	first()
 	switch {
 	case dead:
 		return errDead
+	case noSpace:
+		return syscall.ENOSPC
 	case f == dieBefore:
 		l.die()
 		return errDead

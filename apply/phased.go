@@ -148,8 +148,12 @@ func (j *job) forward(ctx context.Context) error {
 }
 
 // resumed goes on after a death during or after the cut-over: scripts that were
-// queued get their time, then both routers are looked at.
+// queued get their time, then both routers are looked at. A moment that is still to
+// come was noted by another clock: what was ordered then is over, or begins now.
 func (j *job) resumed(ctx context.Context, at time.Time) error {
+	if now := time.Now(); at.After(now) {
+		at = now
+	}
 	if wait := time.Until(at.Add(j.r.Plan.Tunnel.Delay + calm)); wait > 0 && !pause(ctx, wait) {
 		return ctx.Err()
 	}

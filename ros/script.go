@@ -207,6 +207,11 @@ func (p *paper) commit() {
 			p.refuse(rowsOf(step.Menu, p.planned(step)...), "!= 1", fmt.Sprintf("row of step %d is not as planned", step.ID))
 		}
 	}
+	for _, step := range p.cut {
+		if step.Action != schema.Disable { // what was switched off may be removed already
+			p.refuse(rowsOf(step.Menu, identity(step)...), "!= 1", fmt.Sprintf("row of step %d is gone", step.ID))
+		}
+	}
 	p.inPlace()
 	for _, step := range p.gone {
 		p.refuse(rowsOf(step.Menu, identity(step)...), "> 1", fmt.Sprintf("step %d finds other rows than planned", step.ID))
@@ -234,9 +239,6 @@ func (p *paper) planned(step change.Step) []string {
 // inPlace checks that the router runs on the new rows.
 func (p *paper) inPlace() {
 	for _, step := range p.cut {
-		if step.Action != schema.Disable { // what was switched off may be removed already
-			p.refuse(rowsOf(step.Menu, identity(step)...), "!= 1", fmt.Sprintf("row of step %d is gone", step.ID))
-		}
 		p.refuse(rowsOf(step.Menu, differing(step, p.Request)...), "!= 0", fmt.Sprintf("step %d is not in place", step.ID))
 	}
 }
