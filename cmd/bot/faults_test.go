@@ -296,6 +296,7 @@ func (m *mess) attended(got muddled, where string) muddled {
 func (m *mess) resumed(where string, decided change.Decision) {
 	m.t.Helper()
 	c, want, number := m.c, change.Reverted, m.stuck().Number
+	c.about = m.plan.Tunnel.Name
 	c.line, c.form, c.ends = fmt.Sprintf("/vpn resolve %d restore 查過了", number), "兩台路由器都恢復舊設定", []string{"已套用"}
 	if decided == change.DecidedCommit {
 		c.line, c.form, want = fmt.Sprintf("/vpn resolve %d keep 查過了", number), "兩台路由器都改到新設定", change.Committed

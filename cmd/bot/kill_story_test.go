@@ -114,7 +114,9 @@ func undoStories() []story {
 		all[i].before, all[i].repeats = []story{c}, false
 	}
 	all[2].form = tunnelName // what is not defined has no title
-	return all
+	again := tunnelStory("rollback of a rollback", "/vpn rollback 2")
+	again.before, again.repeats = []story{tunnelRemove(), all[2]}, false
+	return append(all, again)
 }
 
 // tunnelRemove leaves nothing: it cannot be played again.
@@ -191,7 +193,19 @@ func dialInStories() []story {
 	verbose.fleeting = time.Hour
 	undo := rowStory("rollback of dialin set", "/vpn rollback 2", "taichung", "gw-taichung")
 	undo.before = []story{setup, rowStory(set.name, set.line, set.about, set.routers[0])}
-	return []story{setup, set, undo, rotate, handed, verbose}
+	gone := rowStory("rollback of dialin setup", "/vpn rollback 1", "taichung", "gw-taichung")
+	gone.before = []story{setup}
+	quiet := rowStory("rollback of logs", "/vpn rollback 1", "hq", "gw-hq")
+	quiet.before = []story{verbose}
+	return []story{setup, set, undo, gone, rotate, handed, verbose, quiet, reachStory()}
+}
+
+// reachStory lets the dial-in clients of one end into the network of the other.
+func reachStory() story {
+	c := tunnelStory("dialin set reach", "/vpn dialin set hq reach=fengshan")
+	c.about, c.form, c.repeats = "hq", "總公司", false
+	c.before = []story{rowStory("dialin setup", "/vpn dialin setup hq ranges=192.168.178.10-192.168.178.99 local=192.168.178.1 --handover @olive", "hq", "gw-hq")}
+	return c
 }
 
 // newStoryPeople are olive and ann at work on a story.
