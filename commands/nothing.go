@@ -4,20 +4,25 @@ import (
 	"errors"
 
 	"vpnbot/change"
+	"vpnbot/commands/text"
 )
 
-// emptyPlan is change.ErrEmptyPlan with a hint of where to look at what is there.
-type emptyPlan struct{ hint change.Text }
+// hinted is an error of the domain with a hint that fits what was asked for.
+type hinted struct {
+	err  error
+	hint change.Text
+}
 
-// Error is that of change.ErrEmptyPlan.
-func (e *emptyPlan) Error() string { return change.ErrEmptyPlan.Error() }
+// Error is that of the error.
+func (e *hinted) Error() string { return e.err.Error() }
 
-// Unwrap returns change.ErrEmptyPlan.
-func (e *emptyPlan) Unwrap() error { return change.ErrEmptyPlan }
+// Unwrap returns the error.
+func (e *hinted) Unwrap() error { return e.err }
 
-// Explain returns its sentence, and the hint.
-func (e *emptyPlan) Explain() (sentence, hint change.Text) {
-	return change.T("error.emptyplan"), e.hint
+// Explain returns the sentence of the error, and the hint.
+func (e *hinted) Explain() (sentence, hint change.Text) {
+	sentence, _, _ = text.Explain(e.err)
+	return sentence, e.hint
 }
 
 // nothingToDo gives an empty plan the hint that goes with what was asked for. Other
@@ -28,11 +33,11 @@ func nothingToDo(intent change.Intent, err error) error {
 	}
 	switch {
 	case intent.Account != nil:
-		return &emptyPlan{change.T("nothing.account", "site", intent.Site, "account", intent.Account.Name)}
+		return &hinted{err, change.T("nothing.account", "site", intent.Site, "account", intent.Account.Name)}
 	case intent.Tunnel != "":
-		return &emptyPlan{change.T("nothing.tunnel", "tunnel", intent.Tunnel)}
+		return &hinted{err, change.T("nothing.tunnel", "tunnel", intent.Tunnel)}
 	case intent.Verb == verbVerbose || intent.Undoes == verbVerbose:
-		return &emptyPlan{change.T("nothing.logs", "site", intent.Site)}
+		return &hinted{err, change.T("nothing.logs", "site", intent.Site)}
 	}
-	return &emptyPlan{change.T("nothing.dialin", "site", intent.Site)}
+	return &hinted{err, change.T("nothing.dialin", "site", intent.Site)}
 }

@@ -13,7 +13,7 @@ import (
 func (s *Service) resolve(ctx context.Context, c *call) (Reply, error) {
 	how := c.Args["how"]
 	if how == resolveRelease && !c.Actor.Person.May(change.Approver, "") {
-		return Reply{}, change.ErrNotAllowed
+		return Reply{}, &hinted{change.ErrNotAllowed, change.T("resolve.approver")}
 	}
 	r, err := s.numbered(ctx, c)
 	if err != nil {

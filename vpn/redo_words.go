@@ -105,7 +105,10 @@ func (t *works) blastRows(plan change.Plan) []change.Text {
 	var list []change.Text
 	for _, router := range plan.Routers {
 		added, changed, removed := len(plan.In(change.PhaseStage, router)), len(plan.In(change.PhaseCutOver, router)), len(plan.In(change.PhaseCommit, router))
-		if added+changed+removed > 0 {
+		switch {
+		case t.kind == addition && removed == 0:
+			list = append(list, change.T("plan.add.rows", "router", router, "added", added, "changed", changed))
+		case added+changed+removed > 0:
 			list = append(list, change.T("plan.tunnel.rows", "router", router, "added", added, "changed", changed, "removed", removed))
 		}
 	}

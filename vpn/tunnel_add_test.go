@@ -101,7 +101,7 @@ func TestPlanAddTunnel(t *testing.T) {
 	if got := next.Ends[0].Probes; len(got) != 1 || got[0].String() != "192.168.77.1" || len(plan.Tunnel.Unproven) > 0 {
 		t.Errorf("probes %v, unproven %v", got, plan.Tunnel.Unproven)
 	}
-	if got := told(plan.Blast); got != "plan.add.outage plan.tunnel.rows plan.tunnel.rows plan.add.failure" {
+	if got := told(plan.Blast); got != "plan.add.outage plan.add.rows plan.add.rows plan.add.failure" {
 		t.Errorf("blast radius %s", got)
 	}
 }
