@@ -50,8 +50,23 @@ func (s *Service) sites(ctx context.Context, c *call) (Reply, error) {
 	}
 	left := len(t.Rows) - maxRows
 	t.Rows = t.Rows[:min(len(t.Rows), maxRows)]
-	reply.Parts = slices.Concat([]Part{{Table: t}}, more(left), parts)
+	reply.Parts = slices.Concat([]Part{{Table: t}}, more(left), notOurs(sites), parts)
 	return reply, nil
+}
+
+// notOurs names the sites whose routers somebody else runs: nothing is read there, so
+// whoever is connected there is not in the answer.
+func notOurs(sites []vpn.Site) []Part {
+	var names []string
+	for _, site := range sites {
+		if site.Foreign {
+			names = append(names, site.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []Part{Say(Hint, change.T("sites.foreign", "sites", values(names)))}
 }
 
 // dialinOf names what clients of a site dial.
@@ -112,7 +127,9 @@ func (s *Service) who(ctx context.Context, c *call) (Reply, error) {
 			})
 		}
 	}
-	return listReply("who", t, silent), nil
+	reply := listReply("who", t, silent)
+	reply.Parts = append(reply.Parts, notOurs(sites)...)
+	return reply, nil
 }
 
 // users lists the accounts as the routers hold them. Of a router that does not
@@ -153,7 +170,9 @@ func (s *Service) users(ctx context.Context, c *call) (Reply, error) {
 	slices.SortStableFunc(t.Rows, func(a, b []change.Text) int {
 		return cmp.Or(strings.Compare(cellText(a[2]), cellText(b[2])), strings.Compare(cellText(a[0]), cellText(b[0])))
 	})
-	return listReply("users", t, silent), nil
+	reply := listReply("users", t, silent)
+	reply.Parts = append(reply.Parts, notOurs(sites)...)
+	return reply, nil
 }
 
 func cellText(t change.Text) string { return t.Args["value"].Str }

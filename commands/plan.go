@@ -116,6 +116,9 @@ func rowOf(menu schema.Menu, match schema.Row) string {
 	if src, dst := match["src-address"], match["dst-address"]; src != "" && dst != "" {
 		return src + " → " + dst
 	}
+	if match["default"] == "true" {
+		return "default"
+	}
 	return rowName(menu.KeyOf(match))
 }
 

@@ -57,7 +57,7 @@ func (s *Service) statusAll(ctx context.Context, c *call) (Reply, error) {
 	if len(v.tunnels) == 0 {
 		reply.Parts = []Part{Say("", change.T("status.none"))}
 	}
-	reply.Parts = slices.Concat(reply.Parts, v.lines(), v.sessions(sites), v.silent(), v.looked())
+	reply.Parts = slices.Concat(reply.Parts, v.lines(), v.sessions(sites), notOurs(sites), v.silent(), v.looked())
 	return reply, nil
 }
 

@@ -114,8 +114,12 @@ func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 		}
 	}
 	plan, err := s.defined("dialin")
-	if err == nil && len(plan.Steps) == 0 && plan.Defines != nil && len(s.Intent.Settings) > 0 {
+	switch {
+	case err != nil || len(s.Intent.Settings) == 0 || plan.Defines == nil:
+	case len(plan.Steps) == 0:
 		plan.Summary = change.T("plan.dialin.alone", "site", s.Intent.Site, "router", s.DialIn.Router, "changed", spoken(s.Intent.Settings))
+	case s.Held != nil && s.Held.Setup != nil:
+		plan.Summary = change.T("plan.dialin.changed", "site", s.Intent.Site, "changed", spoken(s.Intent.Settings), "online", len(s.sessions()))
 	}
 	return plan, err
 }

@@ -249,6 +249,7 @@ func (e *held) lookForward() {
 	if len(e.site.WANs) > 1 {
 		e.note("plan.warn.wans", "router", e.Router, "interface", e.WAN)
 	}
+	e.lookWAN()
 }
 
 // sparesIPsec tells whether rules keep the packets of SAs from being fast-tracked:

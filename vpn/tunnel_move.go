@@ -1,5 +1,7 @@
 package vpn
 
+import "slices"
+
 // An end moves to another WAN of its site as any other value of the definition changes:
 // new rows at both ends, from and to the new address, and the old ones until that is
 // proven. Policies, networks and what keeps them out of address translation stay.
@@ -37,6 +39,30 @@ func (e *held) move() {
 		e.commitInput(e.wasRemote)
 	}
 	if e.moves() {
-		e.note("plan.warn.wans", "router", e.Router, "interface", e.WAN)
+		e.moved()
+	}
+}
+
+// moved says what nobody can see beforehand of another WAN, and what the router shows.
+func (e *held) moved() {
+	e.note("plan.warn.wans", "router", e.Router, "interface", e.WAN)
+	e.lookWAN()
+}
+
+// lookWAN warns when the router does not have the address that the configuration gives
+// the WAN: one from a PPPoE or DHCP client stands among its addresses while the line is
+// up. Of a WAN without a fixed address nothing is known that could be missing.
+func (e *held) lookWAN() {
+	w, known := wanOf(e.estate, e.End)
+	if !known || w.NAT != NoNAT || !w.Address.IsValid() {
+		return
+	}
+	i := slices.IndexFunc(e.page.addresses, func(a addressRow) bool { return a.ip == w.Address })
+	switch {
+	case i < 0:
+		e.note("plan.warn.wan_down", "router", e.Router, "address", w.Address.String(), "interface", w.Interface)
+	case !slices.Contains(e.page.addresses[i].interfaces[:], w.Interface):
+		e.note("plan.warn.wan_elsewhere", "router", e.Router, "address", w.Address.String(), "interface", w.Interface,
+			"found", ReadableBytes(e.page.addresses[i].interfaces[0]))
 	}
 }

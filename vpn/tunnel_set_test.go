@@ -90,6 +90,19 @@ func TestPlanSet_Said(t *testing.T) {
 	dynamic := narrow(redoWorld())
 	dynamic.Estate.Sites = slices.Clone(dynamic.Estate.Sites)
 	dynamic.Estate.Sites[0].WANs = append(slices.Clone(dynamic.Estate.Sites[0].WANs), vpn.WAN{Interface: "ether9", Dynamic: true, NAT: vpn.NoNAT, Role: vpn.Initiate})
+	second := func(interfaces ...string) vpn.TunnelChange {
+		in := narrow(redoWorld())
+		in.Estate.Sites = slices.Clone(in.Estate.Sites)
+		in.Estate.Sites[0].WANs = append(slices.Clone(in.Estate.Sites[0].WANs),
+			vpn.WAN{Interface: "ether9", Address: netip.MustParseAddr("203.0.113.130"), NAT: vpn.NoNAT, Role: vpn.Both})
+		for i := range in.Snapshots {
+			in.Snapshots[i].Menus[filterMenu], in.Snapshots[i].Menus["/interface/list/member"] = []schema.Row{}, []schema.Row{}
+		}
+		for _, name := range interfaces {
+			insert(in, 0, "/ip/address", 0, schema.Row{"address": "203.0.113.130/32", "interface": name, "dynamic": "true", "disabled": "false"})
+		}
+		return in
+	}
 	tests := []struct {
 		name, typed           string
 		in                    vpn.TunnelChange
@@ -106,6 +119,9 @@ func TestPlanSet_Said(t *testing.T) {
 		{name: "both wait", in: narrow(redoWorld()), typed: "hq.role=respond fengshan.role=respond", refused: "tunnel_definition"},
 		{name: "a name in main mode", in: main, typed: "hq.id=fqdn:hq.example", refused: "tunnel_definition"},
 		{name: "outside the LAN", in: narrow(redoWorld()), typed: "hq.prefixes=10.0.0.0/24 hq.probes=none", refused: "tunnel_definition"},
+		{name: "moved to a line that is down", in: second(), typed: "hq.wan=ether9", warns: "plan.warn.wan_down"},
+		{name: "moved to a line that is up", in: second("ether9"), typed: "hq.wan=ether9", warns: "plan.warn.wan_", silent: true},
+		{name: "moved to a line that is elsewhere", in: second("ether8"), typed: "hq.wan=ether9", warns: "plan.warn.wan_elsewhere"},
 		{name: "moved to another router", in: narrow(redoWorld()), typed: "hq.router=gw-2", refused: "set_fixed"},
 		{name: "moved to a WAN that nobody can call", in: dynamic, typed: "hq.wan=ether9 hq.role=initiate", refused: "set_wan"},
 	}

@@ -120,7 +120,7 @@ func (in TunnelUndo) back() (change.Plan, error) {
 			e.openInput()
 		}
 		if e.moves() {
-			e.note("plan.warn.wans", "router", e.Router, "interface", e.WAN)
+			e.moved()
 		}
 		u.goes()
 	}
