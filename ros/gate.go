@@ -22,6 +22,9 @@ func (c command) gate() error {
 	menu, verb := c.words[0][:i], c.words[0][i+1:]
 	var names []string
 	for _, word := range c.words[1:] {
+		if table, _ := schema.Lookup(menu); verb == "print" && table.Only != "" && word == table.Only {
+			continue // which rows, of a menu that may hold very many
+		}
 		name, ok := strings.CutPrefix(word, "=")
 		if !ok {
 			return fmt.Errorf("%w: word without a name", ErrStep)

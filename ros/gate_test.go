@@ -59,7 +59,7 @@ func TestSession_Gate(t *testing.T) {
 			t.Errorf("%q: got %v with %d bytes written, want it refused", words, err, s.guard.written)
 		}
 	}
-	for _, words := range [][]string{{"add"}, {"/ppp/secret/add", "name"}, {"/ppp/secret/add", "?name=a"}} {
+	for _, words := range [][]string{{"add"}, {"/ppp/secret/add", "name"}, {"/ppp/secret/add", "?name=a"}, {"/ip/route/print", "?gateway=a"}, {"/ip/route/remove", "?dst-address=0.0.0.0/0"}} {
 		if err := (command{words: words}).gate(); !errors.Is(err, ErrStep) {
 			t.Errorf("%q: got %v, want %v", words, err, ErrStep)
 		}

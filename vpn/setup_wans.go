@@ -61,15 +61,17 @@ func (s *setup) ownAddresses(name string) []netip.Addr {
 }
 
 // defaultWANs are the interfaces by which the default routes of the main table leave.
-// It tells as well whether all of them are known, and there is one.
+// It tells as well whether all of them are known, and there is one: RouterOS 6 does not
+// say of which table a route is.
 func (s *setup) defaultWANs() ([]string, bool) {
 	var out []string
+	untold := false
 	for _, row := range s.Snapshot.Menus[menuRoute] {
 		table := row["routing-table"]
-		if row["dst-address"] != "0.0.0.0/0" || table != "" && table != mainTable || row["routing-mark"] != "" && row["routing-mark"] != mainTable ||
-			isTrue(row, menuRoute, "disabled") || !isTrue(row, menuRoute, "active") {
+		if row["dst-address"] != "0.0.0.0/0" || table != "" && table != mainTable || isTrue(row, menuRoute, "disabled") || !isTrue(row, menuRoute, "active") {
 			continue
 		}
+		untold = untold || table == ""
 		way := row["immediate-gw"]
 		if way == "" {
 			way = row["gateway"]
@@ -84,7 +86,7 @@ func (s *setup) defaultWANs() ([]string, bool) {
 			}
 		}
 	}
-	return out, len(out) > 0
+	return out, len(out) == 1 || len(out) > 1 && !untold
 }
 
 // leads is the interface that a gateway is reached by: "ether1", "10.0.0.1%ether1", or

@@ -70,8 +70,7 @@ var dialInMenus = []Menu{
 			{Name: "dst-address", Kind: Prefix, ReadOnly: true},
 			{Name: "gateway", Kind: Text, ReadOnly: true},
 			{Name: "immediate-gw", Kind: Text, ReadOnly: true, Volatile: true}, // since 7
-			{Name: "routing-table", Kind: Text, ReadOnly: true},                // since 7
-			{Name: "routing-mark", Kind: Text, ReadOnly: true},                 // before
+			{Name: "routing-table", Kind: Text, ReadOnly: true},                // since 7; before, tables are not told apart
 			{Name: "active", Kind: Bool, ReadOnly: true, Volatile: true},
 			{Name: "disabled", Kind: Bool, ReadOnly: true},
 		},
