@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"vpnbot/change"
+	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
 	"vpnbot/vpn"
 )
@@ -28,9 +30,11 @@ func (w *world) asked(intent change.Intent, version int) vpn.TunnelChange {
 }
 
 // planUndo plans to take done back, or tells why that is refused.
-func (w *world) planUndo(done change.Request, before *vpn.Tunnel, version int) (*change.Plan, string) {
+func (w *world) planUndo(done change.Request, before *vpn.Tunnel, version int, rotated ...change.Request) (*change.Plan, string) {
 	w.Helper()
-	in := vpn.TunnelUndo{TunnelChange: w.asked(change.Intent{Verb: "rollback", Undo: done.Number}, version), Done: done, Before: before}
+	in := vpn.TunnelUndo{
+		TunnelChange: w.asked(change.Intent{Verb: "rollback", Undo: done.Number}, version), Done: done, Before: before, Rotated: rotated,
+	}
 	if before == nil {
 		in.PSK, in.Mark = "", ""
 	}
@@ -151,7 +155,11 @@ func TestEngine_UndoTunnel_Worlds(t *testing.T) {
 				if c.name == "set" {
 					intent.Settings = drawValues(t, d)
 				}
-				outcomes[undoWorld(t, d, c.make, intent)]++
+				keys := 0
+				if c.name != "remove" {
+					keys = rapid.IntRange(-2, 2).Draw(t, "keys since")
+				}
+				outcomes[undoWorld(t, d, c.make, intent, keys)]++
 			})
 			t.Log(outcomes)
 		})
@@ -170,7 +178,8 @@ func drawValues(t *rapid.T, d wild) []change.Setting {
 	return rapid.Permutation(settings).Draw(t, "which")[:n]
 }
 
-func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
+// undoWorld plays one world: a change, so many new keys after it, and its rollback.
+func undoWorld(t tester, d wild, make planner, intent change.Intent, keys int) string {
 	w := wildWorld(t, d)
 	defer w.close()
 	stood := d.Broken == [2]string{} && w.up() && w.carries()
@@ -188,7 +197,6 @@ func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
 	if done.State != change.Committed {
 		return "first " + string(done.State)
 	}
-	version := w.ledger.defs[0].Version
 	var left *vpn.Tunnel
 	if !plan.Retires {
 		if w.tunnel, err = vpn.DecodeTunnel(w.ledger.defs[0]); err != nil {
@@ -196,11 +204,13 @@ func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
 		}
 		left = &w.tunnel
 	}
+	rotated := w.rotate(keys)
+	version := w.ledger.defs[0].Version
 	changed := map[string]map[string][]schema.Row{}
 	for _, name := range names {
 		changed[name] = w.all(name)
 	}
-	back, refused := w.planUndo(done, &was, version)
+	back, refused := w.planUndo(done, &was, version, rotated...)
 	if back == nil {
 		if stood {
 			w.Errorf("a tunnel that stood does not come back: %s", refused)
@@ -233,6 +243,21 @@ func undoWorld(t tester, d wild, make planner, intent change.Intent) string {
 	return string(r.State) + ", and back: " + w.backAgain(r, left, changed)
 }
 
+// rotate gives the tunnel so many new keys.
+func (w *world) rotate(keys int) (done []change.Request) {
+	w.Helper()
+	for range keys {
+		plan, err := vpn.PlanRotatePSK(w.asked(change.Intent{Verb: "rotate psk"}, w.ledger.defs[0].Version))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if r := w.carry(plan); r.State == change.Committed {
+			done = append(done, r)
+		}
+	}
+	return done
+}
+
 // backAgain takes the rollback back: the rows that the change had left are there again.
 // left is the definition that it had left, nil when it had ended it.
 func (w *world) backAgain(r change.Request, left *vpn.Tunnel, changed map[string]map[string][]schema.Row) string {
@@ -255,4 +280,38 @@ func (w *world) backAgain(r change.Request, left *vpn.Tunnel, changed map[string
 		w.Errorf("definition retired: %v", retired)
 	}
 	return string(again.State)
+}
+
+// Ensure a rollback is taken back although a new key has come to stand on a peer of
+// the name that has to come again.
+func TestEngine_UndoTunnel_NameTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, rossim.Switches{}, everything())
+		defer w.close()
+		w.define(1)
+		plan, err := vpn.PlanRedo(w.asked(change.Intent{Verb: "redo"}, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := w.carry(plan)
+		was := w.tunnel
+		plans := []*change.Plan{}
+		for _, keys := range []int{0, 1} {
+			back, refused := w.planUndo(first, &was, w.ledger.defs[0].Version, w.rotate(keys)...)
+			if back == nil {
+				t.Fatal(refused)
+			}
+			plans = append(plans, back)
+			if first = w.carry(*back); first.State != change.Committed {
+				t.Fatalf("%s %v", first.State, first.Outcome)
+			}
+		}
+		if got := peersOf(*plans[1]); !slices.Contains(got, "hq-fengshan-1") || !slices.Contains(got, "hq-fengshan-2") {
+			t.Errorf("peers of the second rollback: %q", got)
+		}
+		w.clean()
+		if time.Sleep(30 * time.Second); !w.up() || !w.carries() {
+			t.Errorf("up %v, carries %v", w.up(), w.carries())
+		}
+	})
 }

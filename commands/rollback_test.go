@@ -108,12 +108,13 @@ func TestGolden_Rollback(t *testing.T) {
 	refused("rollback 2", "rollback.done")
 	f.add("/vpn rollback 3", w.must(w.say("U0OLGA", "rollback 3")))
 	w.committed(n, "rotate psk fengshan")
-	refused("rollback 3", "rollback.later")
+	f.add("/vpn rollback 3, after a new key", w.must(w.say("U0OLGA", "rollback 3")))
 	refused("rollback 4", "plan.refuse.undo_key")
 	w.committed(n, "rekey fengshan")
 	refused("rollback 5", "plan.refuse.undo_rekey")
 	n.done = nil
 	w.committed(n, "redo fengshan")
+	refused("rollback 3", "rollback.later")
 	n.done = nil
 	refused("rollback 6", "plan.refuse.undo_gone")
 	w.committed(n, "tunnel remove fengshan")

@@ -36,12 +36,13 @@ func (s *Service) planUndo(ctx context.Context, intent change.Intent) (change.Pl
 	if err := vpn.Undoable(r); err != nil {
 		return change.Plan{}, nil, err
 	}
-	if err := s.unmoved(ctx, r); err != nil {
+	rotated, err := s.unmoved(ctx, r)
+	if err != nil {
 		return change.Plan{}, nil, err
 	}
 	switch {
 	case tunnelOf(r) != "":
-		return s.planUndoTunnel(ctx, intent, r)
+		return s.planUndoTunnel(ctx, intent, r, rotated)
 	case intent.Undoes == verbRotateL2TP:
 		return s.planDialIn(ctx, intent)
 	case slices.ContainsFunc(r.Plan.Steps, func(step change.Step) bool { return step.Action == schema.Remove }):
@@ -71,11 +72,12 @@ func about(r change.Request) string {
 
 // unmoved refuses a request that was taken back already, or whose subject a later
 // one has changed: that one would be lost unseen. A later one that was itself taken
-// back does not count, nor does what took it back.
-func (s *Service) unmoved(ctx context.Context, r change.Request) error {
+// back does not count, nor does what took it back; nor does one that gave a tunnel a
+// new key and nothing else: those are returned, the oldest first.
+func (s *Service) unmoved(ctx context.Context, r change.Request) (rotated []change.Request, err error) {
 	later, err := s.after(ctx, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	undone := map[int64]bool{}
 	var over *change.Request
@@ -85,9 +87,12 @@ func (s *Service) unmoved(ctx context.Context, r change.Request) error {
 		}
 		switch n := l.Plan.Intent.Undo; {
 		case n == r.Number:
-			return cannot("done", "number", r.Number, "other", l.Number)
+			return nil, cannot("done", "number", r.Number, "other", l.Number)
 		case n > r.Number:
 			undone[n] = true
+			continue
+		case tunnelOf(l) != "" && vpn.Rotates(l):
+			rotated = append(rotated, l)
 			continue
 		}
 		if over == nil {
@@ -95,9 +100,10 @@ func (s *Service) unmoved(ctx context.Context, r change.Request) error {
 		}
 	}
 	if over != nil {
-		return cannot("later", "number", r.Number, "later", over.Number)
+		return nil, cannot("later", "number", r.Number, "later", over.Number)
 	}
-	return nil
+	slices.Reverse(rotated)
+	return rotated, nil
 }
 
 // after returns the applied requests about the same subject that came after r, the
@@ -119,8 +125,10 @@ func (s *Service) after(ctx context.Context, r change.Request) ([]change.Request
 
 // planUndoTunnel reads both routers and computes the plan that takes a change to a
 // tunnel back.
-func (s *Service) planUndoTunnel(ctx context.Context, intent change.Intent, r change.Request) (change.Plan, []secret.Sealed, error) {
-	in := vpn.TunnelUndo{Done: r}
+func (s *Service) planUndoTunnel(
+	ctx context.Context, intent change.Intent, r change.Request, rotated []change.Request,
+) (change.Plan, []secret.Sealed, error) {
+	in := vpn.TunnelUndo{Done: r, Rotated: rotated}
 	var err error
 	if in.TunnelChange, err = s.tunnelChange(ctx, intent); err != nil {
 		return change.Plan{}, nil, err

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"vpnbot/change"
 	"vpnbot/change/secret"
-	"vpnbot/ros/schema"
 	"vpnbot/vpn/ike"
 )
 
@@ -182,6 +183,10 @@ func (k kind) rebuilds() bool {
 	return k == redo || k == set || k == addition || k == undo || k == reaching
 }
 
+// maxGeneration bounds what counts as a generation of the bot's: a name with a greater
+// number is somebody's own.
+const maxGeneration = 1_000_000
+
 // works is a plan for a tunnel in the making.
 type works struct {
 	TunnelChange
@@ -194,23 +199,26 @@ type works struct {
 	keys [2]string
 }
 
-// freeName returns the first name of a generation that no row bears on either
-// router. RouterOS takes up to 63 bytes.
+// freeName returns the name of the next generation: above every one that a row bears
+// on either router, so that a name which a change has freed is there for its rollback.
+// RouterOS takes up to 63 bytes.
 func (t *works) freeName() string {
-	taken := func(name string) bool {
-		return slices.ContainsFunc(t.ends[:], func(e *held) bool {
-			return slices.ContainsFunc([]string{menuPeer, menuProfile1, menuProposal}, func(menu string) bool {
-				return slices.ContainsFunc(e.snap.Menus[menu], func(r schema.Row) bool { return r["name"] == name })
-			})
-		})
+	name := func(n int) string {
+		suffix := "-" + strconv.Itoa(n)
+		return t.Tunnel.Name[:min(len(t.Tunnel.Name), 63-len(suffix))] + suffix
 	}
-	for n := 1; ; n++ {
-		suffix := fmt.Sprintf("-%d", n)
-		name := t.Tunnel.Name[:min(len(t.Tunnel.Name), 63-len(suffix))] + suffix
-		if !taken(name) {
-			return name
+	last := 0
+	for _, e := range t.ends {
+		for _, menu := range []string{menuPeer, menuProfile1, menuProposal, menuGroup} {
+			for _, row := range e.snap.Menus[menu] {
+				suffix := row["name"][strings.LastIndexByte(row["name"], '-')+1:]
+				if n, err := strconv.Atoi(suffix); err == nil && n < maxGeneration && row["name"] == name(n) {
+					last = max(last, n)
+				}
+			}
 		}
 	}
+	return name(last + 1)
 }
 
 // order returns the ends in the order of writing: the one that the bot reaches

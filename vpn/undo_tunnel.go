@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"vpnbot/change"
+	"vpnbot/ros/schema"
 )
 
 // TunnelUndo is what PlanUndoTunnel computes from besides what any change to a
@@ -15,6 +16,9 @@ type TunnelUndo struct {
 	TunnelChange
 	Done   change.Request // that is taken back
 	Before *Tunnel        // the definition before it; nil: there was none
+	// Rotated are the changes that only made a key since then, the oldest first. Their
+	// peers and identities stand for those of Done.
+	Rotated []change.Request
 }
 
 // PlanUndoTunnel computes the plan that takes a committed change to a tunnel back:
@@ -26,10 +30,11 @@ type TunnelUndo struct {
 // change left it, when the tunnel did not stand before, and for what leaves nothing
 // that could be taken back.
 func PlanUndoTunnel(in TunnelUndo) (change.Plan, error) {
-	plan := in.Done.Plan
 	if err := Undoable(in.Done); err != nil {
 		return change.Plan{}, err
 	}
+	in.Done.Plan = rotated(in.Done.Plan, in.Rotated)
+	plan := in.Done.Plan
 	if in.Before == nil && plan.Retires {
 		return change.Plan{}, errors.New("planning a rollback: no definition before a removal")
 	}
@@ -52,6 +57,53 @@ func PlanUndoTunnel(in TunnelUndo) (change.Plan, error) {
 	return in.back()
 }
 
+// Rotates tells whether a committed change gave a tunnel a new key and did nothing
+// else. It leaves nothing to take back, and takes nothing of an earlier change away.
+func Rotates(r change.Request) bool {
+	plan := r.Plan
+	return plan.Phased() && !plan.Retires && plan.Defines == nil && plan.Intent.Resume == 0 && len(plan.Also) == 0 && len(plan.Steps) > 0 &&
+		!slices.ContainsFunc(plan.Steps, func(s change.Step) bool { return s.Menu == menuProfile1 })
+}
+
+// rotated is a plan as if it had made the peers that changes of the key alone have put
+// in place of its own.
+func rotated(plan change.Plan, since []change.Request) change.Plan {
+	plan.Steps = slices.Clone(plan.Steps)
+	for _, r := range since {
+		for _, router := range plan.Routers {
+			was, is := "", ""
+			for _, s := range r.Plan.In(change.PhaseCutOver, router) {
+				switch {
+				case s.Menu == menuPeer && s.Action == schema.Disable:
+					was = s.Match["name"]
+				case s.Menu == menuPeer && s.Action == schema.Enable:
+					is = s.Match["name"]
+				}
+			}
+			if was == "" || is == "" {
+				continue
+			}
+			for i, s := range plan.Steps {
+				if s.Router == router && s.Phase != change.PhaseCommit {
+					plan.Steps[i].Match, plan.Steps[i].After = renamed(s.Menu, s.Match, was, is), renamed(s.Menu, s.After, was, is)
+				}
+			}
+		}
+	}
+	return plan
+}
+
+// renamed is a row that names a peer by its new name.
+func renamed(menu string, row schema.Row, was, is string) schema.Row {
+	name := map[string]string{menuPeer: "name", menuIdentity: "peer", menuPolicy: "peer"}[menu]
+	if name == "" || row[name] != was {
+		return row
+	}
+	row = row.Clone()
+	row[name] = is
+	return row
+}
+
 // Undoable refuses what leaves nothing that a rollback could take back.
 func Undoable(r change.Request) error {
 	number := []any{"number", r.Number}
@@ -62,7 +114,7 @@ func Undoable(r change.Request) error {
 		return refuse("undo_resolved", append(number, "other", plan.Intent.Resume)...)
 	case plan.Phased() && len(plan.Steps) == 0:
 		return refuse("undo_rekey", number...)
-	case plan.Phased() && !plan.Retires && !slices.ContainsFunc(plan.Steps, func(s change.Step) bool { return s.Menu == menuProfile1 }) && plan.Defines == nil:
+	case Rotates(r):
 		return refuse("undo_key", append(number, "tunnel", plan.Tunnel.Name)...)
 	}
 	return nil
@@ -107,7 +159,7 @@ func (in TunnelUndo) back() (change.Plan, error) {
 	}
 	t.kind = undo
 	for _, e := range t.ends {
-		u := in.at(e)
+		u := in.at(e, t.name)
 		for _, do := range []func() error{u.asLeft, u.untouched, u.stood, u.stage, u.cutBack} {
 			if err := do(); err != nil {
 				return change.Plan{}, err
@@ -151,7 +203,7 @@ func (in TunnelUndo) again() (change.Plan, error) {
 	}
 	t.kind = addition
 	for _, e := range t.ends {
-		u := in.at(e)
+		u := in.at(e, t.name)
 		vacant := func() error { return e.vacant(t.Others) }
 		for _, do := range []func() error{u.asLeft, u.stood, vacant, u.stage, u.cutBack} {
 			if err := do(); err != nil {
@@ -216,7 +268,7 @@ func (in TunnelUndo) away() (change.Plan, error) {
 		if e.inBand() {
 			return change.Plan{}, refuse("remove_in_band", "router", e.Router, "tunnel", t.Tunnel.Name)
 		}
-		u := in.at(e)
+		u := in.at(e, t.name)
 		for _, do := range []func() error{u.asLeft, u.untouched} {
 			if err := do(); err != nil {
 				return change.Plan{}, err
@@ -241,9 +293,22 @@ func (t *works) own() error {
 	return nil
 }
 
-// at is the part of the change that is taken back at one end.
-func (in TunnelUndo) at(e *held) *undoing {
+// at is the part of the change that is taken back at one end. A new key since then may
+// stand on a peer that bears the name of one from before: that one comes again under
+// a new name.
+func (in TunnelUndo) at(e *held, name string) *undoing {
 	plan := in.Done.Plan
+	plan.Steps = slices.Clone(plan.Steps)
+	for i, s := range plan.Steps {
+		is, old := &plan.Steps[i], s.Phase == change.PhaseCommit || s.Phase == change.PhaseCutOver && s.Action != schema.Enable
+		if s.Router != e.Router || e.peer == nil || len(in.Rotated) == 0 || !old {
+			continue
+		}
+		is.Before = renamed(s.Menu, s.Before, e.peer["name"], name)
+		if s.Menu == menuPeer && s.Action == schema.Disable {
+			is.Match = renamed(s.Menu, s.Match, e.peer["name"], name)
+		}
+	}
 	return &undoing{
 		held: e, TunnelUndo: in,
 		trace:   trace{number: in.Done.Number, snap: e.snap, turned: plan.In(change.PhaseCutOver, e.Router)},
