@@ -99,6 +99,8 @@ func findVerb(words []word) (Verb, []word, *ParseError) {
 	hint := change.T("parse.verb.hint")
 	if near := nearestVerb(words); near != "" {
 		hint = change.T("parse.nearest", "near", "/vpn "+near)
+	} else if list := family(words); len(list) > 0 {
+		hint = change.T("parse.family", "verbs", values(list))
 	}
 	return Verb{}, nil, &ParseError{change.T("parse.verb"), hint}
 }
@@ -139,8 +141,7 @@ func phrase(words []word, n int) string {
 	return strings.Join(said, " ")
 }
 
-// nearestVerb returns the verb that is most likely meant: the nearest name, or
-// the one of two words of which the first was typed.
+// nearestVerb returns the verb that is most likely meant by its name, or "".
 func nearestVerb(words []word) string {
 	var names []string
 	for _, v := range Verbs() {
@@ -152,12 +153,19 @@ func nearestVerb(words []word) string {
 			return v.Name
 		}
 	}
-	for _, name := range names {
-		if begin, _, two := strings.Cut(name, " "); two && begin == first {
-			return name
+	return ""
+}
+
+// family are the verbs of two words of which the first was typed, as they are typed.
+func family(words []word) []string {
+	var list []string
+	for _, v := range Verbs() {
+		begin, _, two := strings.Cut(v.Name, " ")
+		if two && begin == strings.ToLower(phrase(words, 1)) {
+			list = append(list, "/vpn "+v.Name)
 		}
 	}
-	return ""
+	return list
 }
 
 // filler puts words into the slots of a verb.
@@ -289,12 +297,29 @@ func (f *filler) extra() *ParseError {
 	return f.problem("parse.extra", "verb", f.verb.Name)
 }
 
+// meant says what stands for a word in a line of usage, where that alone says little.
+func meant(shown string) change.Text {
+	switch shown {
+	case "NAME":
+		return change.T("meant.name", "shown", shown)
+	case "N":
+		return change.T("meant.number", "shown", shown)
+	case "SITE":
+		return change.T("meant.site", "shown", shown)
+	case "SITE|TUNNEL":
+		return change.T("meant.place", "shown", shown)
+	case "REASON":
+		return change.T("meant.reason", "shown", shown)
+	}
+	return value(shown)
+}
+
 // missing checks what only the whole line tells: that nothing is left out, and
 // that somebody outside Slack comes with an operator who hands over.
 func (f *filler) missing() *ParseError {
 	for _, s := range f.verb.Slots {
 		if _, ok := f.args[s.Name]; !ok && !s.Optional {
-			return f.problem("parse.missing", "what", s.Shown)
+			return f.problem("parse.missing", "what", meant(s.Shown))
 		}
 	}
 	for _, s := range f.verb.Flags {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -90,6 +91,9 @@ func (s *Service) numbered(ctx context.Context, c *call) (change.Request, error)
 		return change.Request{}, bad("parse.number")
 	}
 	r, err := s.o.Ledger.RequestByNumber(ctx, n)
+	if errors.Is(err, change.ErrNotFound) {
+		err = &hinted{change.ErrNotFound, change.T("notfound.request", "number", n)}
+	}
 	if err != nil {
 		return change.Request{}, err
 	}

@@ -51,6 +51,9 @@ func (s Slot) read(w word) (string, *ParseError) {
 	case NumberValue:
 		return readNumber(folded)
 	case SinceValue:
+		if s.Name == argVerbose && !span.MatchString(strings.ToLower(folded)) {
+			return "", bad("parse.while")
+		}
 		return readSince(folded)
 	case EventValue:
 		return readEvent(strings.ToLower(folded))
