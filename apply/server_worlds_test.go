@@ -58,7 +58,37 @@ func drawServer(t *rapid.T) (desk, vpn.DialIn) {
 	}
 	drawDefaults(t, rows, chance)
 	drawLAN(t, rows)
+	drawTables(t, d.Version, rows, comment)
 	return d, drawDefinition(t, chance)
+}
+
+// drawTables lets rules of several kinds send packets to the table of a second WAN, and
+// drop packets before the filter sees them.
+func drawTables(t *rapid.T, version string, rows map[string][]schema.Row, comment func() string) {
+	some := func(name string, all ...schema.Row) []schema.Row {
+		all = rapid.Permutation(all).Draw(t, name)[:rapid.IntRange(0, len(all)).Draw(t, "count of "+name)]
+		for i, row := range all {
+			all[i] = with(row.Clone(), comment())
+		}
+		return all
+	}
+	rules := "/routing/rule"
+	if version == "6.49.7" {
+		rules = "/ip/route/rule"
+	} else {
+		rows["/routing/table"] = []schema.Row{{"name": "wan2", "fib": ""}}
+	}
+	rows[rules] = some("routing rules",
+		schema.Row{"src-address": "192.168.77.0/24", "table": "wan2"}, schema.Row{"src-address": "10.9.0.0/16", "table": "wan2", "action": "lookup-only-in-table"},
+		schema.Row{"dst-address": "10.9.0.0/17", "table": "main"}, schema.Row{"routing-mark": "wan2", "table": "wan2"})
+	rows["/ip/firewall/mangle"] = some("marks",
+		schema.Row{"chain": "prerouting", "action": "mark-routing", "new-routing-mark": "wan2", "src-address": "192.168.77.0/25"},
+		schema.Row{"chain": "prerouting", "action": "jump", "jump-target": "more"},
+		schema.Row{"chain": "more", "action": "accept", "dst-address-type": "local"},
+		schema.Row{"chain": "more", "action": "mark-routing", "new-routing-mark": "wan2", "src-address": "10.9.0.0/24"})
+	rows["/ip/firewall/raw"] = some("raw rules",
+		schema.Row{"chain": "prerouting", "action": "drop", "src-address": "10.0.0.0/8"}, schema.Row{"chain": "prerouting", "action": "drop", "protocol": "udp", "dst-port": "4500"},
+		schema.Row{"chain": "prerouting", "action": "accept", "in-interface": "ether2"})
 }
 
 // drawLAN puts the LAN on an Ethernet port, a bridge, a bond, or a VLAN of either.

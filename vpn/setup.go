@@ -23,6 +23,7 @@ const (
 	menuMember    = "/interface/list/member"
 	menuFilter    = "/ip/firewall/filter"
 	menuMangle    = "/ip/firewall/mangle"
+	menuRaw       = "/ip/firewall/raw"
 	menuRoute     = "/ip/route"
 	menuRule      = "/routing/rule"
 	menuRule6     = "/ip/route/rule" // in RouterOS 6
@@ -35,7 +36,7 @@ const (
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), arpMenus(), someARPMenus(), []string{
 		menuUserActive,
-		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRoute, menuRule, menuRule6, menuCalls,
+		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRaw, menuRoute, menuRule, menuRule6, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)

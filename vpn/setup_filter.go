@@ -15,6 +15,7 @@ func (s *setup) firewall() error {
 	if err := s.forwarded(); err != nil {
 		return err
 	}
+	s.raw()
 	for _, wan := range s.wans() {
 		aim := s.aim(wan)
 		s.letIn(packet{chain: "input", protocol: "udp", port: 500, in: wan, to: aim}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
@@ -37,6 +38,10 @@ func (s *setup) firewall() error {
 		for _, lan := range s.Site.LAN {
 			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: spans(r), to: []span{{lan.Masked().Addr(), lastOf(lan)}}, list: list},
 				schema.Row{"src-address": r, "dst-address": lan.String()}, "lan")
+			for _, in := range s.lanInterfaces() {
+				s.letIn(packet{chain: "forward", answer: true, from: []span{{lan.Masked().Addr(), lastOf(lan)}}, to: spans(r), in: in},
+					schema.Row{"src-address": lan.String(), "dst-address": r, "connection-state": "established,related"}, "back")
+			}
 		}
 		for _, far := range s.DialIn.farNetworks(s.Tunnels) {
 			s.letIn(packet{chain: "forward", protocol: "tcp", port: 443, from: spans(r), to: spans(far.String()), list: list},
@@ -58,10 +63,60 @@ func (s *setup) letIn(p packet, row schema.Row, what string) {
 	row["chain"], row["action"] = p.chain, "accept"
 	matcher := row.Clone()
 	why := change.T("plan.dialin.step." + what)
-	if slices.ContainsFunc(s.steps, func(step change.Step) bool { return step.Why.ID == why.ID && covered(matcher, step.After) }) {
+	if slices.ContainsFunc(s.steps, func(step change.Step) bool {
+		return step.Menu == menuFilter && step.Why.ID == why.ID && covered(matcher, step.After)
+	}) {
 		return
 	}
 	s.addRule(menuFilter, matcher, row, why)
+	s.above(menuFilter, p)
+}
+
+// above tells people of hosts that rules keep out by a list, and that a rule on top
+// lets in again.
+func (s *setup) above(menu string, p packet) {
+	for _, row := range s.Snapshot.Menus[menu] {
+		action := defaulted(menu, row, "action")
+		if p.spared(row) && row["chain"] == p.chain && !isTrue(row, menu, "disabled") && slices.Contains([]string{"drop", "reject", "tarpit", "jump"}, action) &&
+			s.matches(row, p) != no && !slices.ContainsFunc(s.warnings, func(t change.Text) bool { return t.ID == "plan.warn.dialin_blacklist" }) {
+			s.warn("dialin_blacklist", "router", s.DialIn.Router, "list", ReadableBytes(row["src-address-list"]))
+		}
+	}
+}
+
+// raw plans rules on top of the table that sees packets before the filter does, for
+// those that it drops.
+func (s *setup) raw() {
+	let := func(p packet, row schema.Row, what string) {
+		p.chain = "prerouting"
+		if s.walk(menuRaw, p, p.chain, 0) != dropped {
+			return
+		}
+		row["chain"], row["action"] = p.chain, "accept"
+		matcher := row.Clone()
+		if slices.ContainsFunc(s.steps, func(step change.Step) bool { return step.Menu == menuRaw && covered(matcher, step.After) }) {
+			return
+		}
+		s.addRule(menuRaw, matcher, row, change.T("plan.dialin.step."+what))
+		s.above(menuRaw, p)
+	}
+	for _, wan := range s.wans() {
+		aim := s.aim(wan)
+		for _, port := range []int{500, 4500} {
+			let(packet{protocol: "udp", port: port, in: wan, to: aim, local: true}, schema.Row{"protocol": "udp", "dst-port": "500,4500"}, "ike")
+		}
+		let(packet{protocol: "ipsec-esp", in: wan, to: aim, local: true}, schema.Row{"protocol": "ipsec-esp"}, "esp")
+		let(packet{protocol: "udp", port: 1701, ipsec: true, in: wan, to: aim, local: true},
+			schema.Row{"protocol": "udp", "dst-port": "1701", "ipsec-policy": "in,ipsec"}, "l2tp")
+	}
+	for _, r := range s.poolRanges() {
+		for _, lan := range s.Site.LAN {
+			let(packet{protocol: "tcp", port: 443, from: spans(r), to: []span{{lan.Masked().Addr(), lastOf(lan)}}, list: s.sessionList()}, schema.Row{"src-address": r}, "raw")
+		}
+		if s.ownDNS() {
+			let(packet{protocol: "udp", port: 53, from: spans(r), local: true, list: s.sessionList()}, schema.Row{"src-address": r}, "raw")
+		}
+	}
 }
 
 // covered tells whether a row that is planned has each of the matchers.

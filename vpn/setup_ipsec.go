@@ -199,19 +199,28 @@ func (s *setup) serverRows(menus map[string][]schema.Row) {
 	}
 }
 
-// public is an address at which clients reach the router.
+// public is an address at which clients reach the router. That of a line that is down,
+// or of a site that names no WAN, is not known: then it is one of the router's that is not
+// of the LAN, or nobody's.
 func (s *setup) public() netip.Addr {
+	at, named := s.clientsCome()
 	for _, w := range s.Site.WANs {
+		if named && w.Interface != at {
+			continue
+		}
 		if w.Address.IsValid() {
 			return w.Address
 		}
-		for _, row := range s.rows(menuAddress, schema.Row{"interface": w.Interface}) {
-			if p, err := netip.ParsePrefix(row["address"]); err == nil {
-				return p.Addr()
-			}
+		if own := s.ownAddresses(w.Interface); len(own) > 0 {
+			return own[0]
 		}
 	}
-	return netip.Addr{}
+	for _, row := range s.Snapshot.Menus[menuAddress] {
+		if p, err := netip.ParsePrefix(row["address"]); err == nil && !isTrue(row, menuAddress, "disabled") && !s.Site.Contains(p.Addr()) {
+			return p.Addr()
+		}
+	}
+	return outside().Next()
 }
 
 // outside is an address that is nobody's: of the range for benchmarks (RFC 2544).

@@ -16,6 +16,7 @@ type packet struct {
 	port     int    // destination; 0 when the protocol has none
 	ipsec    bool   // came in through an SA
 	any      bool   // of any state that a connection may be in
+	answer   bool   // of a connection that the other side began
 	local    bool   // to the router itself
 	in       string // interface that it came in by; "" for a PPP session, unnamed for one that nobody named
 	list     string // the list that sessions' interfaces join
@@ -134,7 +135,11 @@ func (s *setup) matcher(name, value string, p packet) match {
 		}
 	case "connection-state":
 		if !p.any {
-			return word(value, func(v string) bool { return slices.Contains(strings.Split(v, ","), "new") })
+			state := "new"
+			if p.answer {
+				state = "established"
+			}
+			return word(value, func(v string) bool { return slices.Contains(strings.Split(v, ","), state) })
 		}
 	case "ipsec-policy":
 		return whether(value == "in,ipsec" && p.ipsec || value == "in,none" && !p.ipsec)

@@ -23,8 +23,8 @@ func (s *setup) pool() error {
 		s.add(menuPool, match, schema.Row{"name": s.DialIn.Pool, "ranges": s.ranges()}, why)
 		return nil
 	}
-	if server := s.row(menuDHCP, schema.Row{"address-pool": s.DialIn.Pool}); server != nil {
-		return refuse("dialin_pool_dhcp", "pool", s.DialIn.Pool, "server", ReadableBytes(server["name"]))
+	if err := s.chained(row); err != nil {
+		return err
 	}
 	if s.set(menuPool, match, row, want, why) {
 		for _, p := range s.rows(menuProfile, schema.Row{"remote-address": s.DialIn.Pool}) {
@@ -34,6 +34,35 @@ func (s *setup) pool() error {
 		}
 	}
 	return nil
+}
+
+// chained looks where the pool gets further addresses when its own are given away, and
+// who gets addresses from it so. A DHCP server among them is refused.
+func (s *setup) chained(own schema.Row) error {
+	for _, server := range s.Snapshot.Menus[menuDHCP] {
+		if slices.Contains(s.chain(server["address-pool"]), s.DialIn.Pool) {
+			return refuse("dialin_pool_dhcp", "pool", s.DialIn.Pool, "server", ReadableBytes(server["name"]))
+		}
+	}
+	for _, next := range s.chain(own["next-pool"]) {
+		if server := s.row(menuDHCP, schema.Row{"address-pool": next}); server != nil {
+			return refuse("dialin_next_dhcp", "router", s.DialIn.Router, "pool", s.DialIn.Pool, "next", ReadableBytes(next), "server", ReadableBytes(server["name"]))
+		}
+	}
+	if next := own["next-pool"]; next != "" && next != "none" {
+		s.warn("dialin_next", "router", s.DialIn.Router, "pool", s.DialIn.Pool, "next", ReadableBytes(next), "ranges", s.row(menuPool, schema.Row{"name": next})["ranges"])
+	}
+	return nil
+}
+
+// chain are the pools that follow each other from one on, each once.
+func (s *setup) chain(name string) []string {
+	var names []string
+	for name != "" && name != "none" && !slices.Contains(names, name) {
+		names = append(names, name)
+		name = s.row(menuPool, schema.Row{"name": name})["next-pool"]
+	}
+	return names
 }
 
 // profile plans the PPP profile. Scripts and whatever else stands there stay.
@@ -53,6 +82,9 @@ func (s *setup) profile() error {
 	}
 	if list := s.trusted(); list != "" && row["interface-list"] == "" {
 		want["interface-list"] = list
+	}
+	if row["use-encryption"] == "required" {
+		delete(want, "use-encryption") // more than is wanted
 	}
 	why := change.T("plan.dialin.step.profile")
 	if row == nil {

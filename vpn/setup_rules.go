@@ -3,6 +3,7 @@ package vpn
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"vpnbot/change"
 	"vpnbot/ros/schema"
@@ -77,16 +78,16 @@ func (s *setup) rule(p packet) (schema.Row, bool) {
 
 // ruleWords names a routing rule by what it matches.
 func ruleWords(row schema.Row) string {
-	words := ""
+	var words []string
 	for _, name := range []string{"src-address", "dst-address", "interface"} {
 		if row[name] != "" {
-			words += " " + name + "=" + ReadableBytes(row[name])
+			words = append(words, name+"="+ReadableBytes(row[name]))
 		}
 	}
-	if words == "" {
+	if len(words) == 0 {
 		return "*"
 	}
-	return words[1:]
+	return strings.Join(words, " ")
 }
 
 // prefixesOf are the fewest prefixes that cover IPv4 ranges exactly: routing rules take

@@ -123,6 +123,7 @@ func (r *Router) Load(estate map[string][]schema.Row) error {
 // loadOrder puts what is referred to before what refers to it.
 var loadOrder = []string{
 	"/interface/bonding", "/interface/bridge", "/interface/vlan", "/interface/list", "/interface/list/member", "/interface/bridge/port", "/ip/address",
+	"/routing/table",
 	"/ip/pool", "/ppp/profile", "/ppp/secret", "/user/group", "/user", "/ip/ipsec/profile", "/ip/ipsec/proposal",
 	"/ip/ipsec/policy/group", "/ip/ipsec/mode-config", "/ip/ipsec/peer", "/ip/ipsec/identity", "/ip/ipsec/policy",
 }

@@ -73,8 +73,12 @@ var allowed = map[string]map[Action][]string{
 	"/interface/wireless": {Change: {"arp"}},
 	"/ip/firewall/filter": {
 		Add: {
-			"chain", "action", "protocol", "dst-port", "src-address", "dst-address", "ipsec-policy", "comment",
+			"chain", "action", "protocol", "dst-port", "src-address", "dst-address", "ipsec-policy", "connection-state", "comment",
 		},
+		Remove: nil,
+	},
+	"/ip/firewall/raw": {
+		Add:    {"chain", "action", "protocol", "dst-port", "src-address", "ipsec-policy", "comment"},
 		Remove: nil,
 	},
 	"/ip/firewall/mangle": {

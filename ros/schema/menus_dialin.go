@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // dialInMenus are what a dial-in server needs besides accounts and IPsec: who may
 // come in, where packets go, and what answers for its clients on the LAN.
@@ -26,7 +29,7 @@ var dialInMenus = []Menu{
 	{Path: "/interface/vxlan", Key: []string{"name"}, Attrs: arpAttrs},
 	{Path: "/interface/wifi", Key: []string{"name"}, Attrs: arpAttrs},
 	{Path: "/interface/wireless", Key: []string{"name"}, Attrs: arpAttrs},
-	{Path: "/interface/eoip", Key: []string{"name"}, Attrs: append(slices.Clone(tunnelAttrs), arpAttr)},
+	{Path: "/interface/eoip", Key: []string{"name"}, Attrs: append(slices.Clone(tunnelAttrs), arpAttrs[1])},
 	{Path: "/interface/gre", Key: []string{"name"}, Attrs: tunnelAttrs},
 	{Path: "/interface/ipip", Key: []string{"name"}, Attrs: tunnelAttrs},
 	{
@@ -54,6 +57,11 @@ var dialInMenus = []Menu{
 		Path: "/ip/firewall/filter", Comment: true, Ordered: true,
 		Key:   []string{"chain", "action", "protocol", "src-address", "dst-address", "dst-port"},
 		Attrs: filterAttrs,
+	},
+	{
+		Path: "/ip/firewall/raw", Comment: true, Ordered: true,
+		Key:   []string{"chain", "action", "protocol", "src-address", "dst-address", "dst-port"},
+		Attrs: rawAttrs(),
 	},
 	{
 		Path: "/ip/firewall/mangle", Comment: true, Ordered: true,
@@ -97,13 +105,17 @@ func mangleAttrs() []Attr {
 	return append(attrs, Attr{Name: "new-routing-mark", Kind: Text}, Attr{Name: "new-connection-mark", Kind: Text}, Attr{Name: "passthrough", Kind: Bool})
 }
 
-// arpAttr is how an interface answers those who ask for a hardware address.
-var arpAttr = Attr{Name: "arp", Kind: Enum, Default: "enabled", Values: []string{"disabled", "enabled", "local-proxy-arp", "proxy-arp", "reply-only"}}
+// rawAttrs are those of a rule that sees packets before they belong to a connection.
+func rawAttrs() []Attr {
+	return slices.DeleteFunc(slices.Clone(filterAttrs), func(a Attr) bool {
+		return a.Name == "reject-with" || a.Name == "layer7-protocol" || a.Name == "routing-mark" || strings.HasPrefix(a.Name, "connection-")
+	})
+}
 
 // arpAttrs are those of an interface that may answer for others.
 var arpAttrs = []Attr{
 	{Name: "name", Kind: Text},
-	arpAttr,
+	{Name: "arp", Kind: Enum, Default: "enabled", Values: []string{"disabled", "enabled", "local-proxy-arp", "proxy-arp", "reply-only"}},
 	{Name: "disabled", Kind: Bool, Default: "false"},
 }
 
