@@ -27,7 +27,7 @@ type life struct {
 	befall map[int]fate // by number of deed, from 1
 	last   string       // the deed after which the bot dies, as it begins; "" none
 	later  time.Duration
-	until  time.Time // the ledger's disk is full
+	until  time.Time         // the ledger's disk is full
 	writes int               // to routers, so far
 	strike int               // the write that is refused, from 1; 0 none
 	struck bool              // it was
