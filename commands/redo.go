@@ -92,8 +92,11 @@ func (s *Service) planTunnel(ctx context.Context, intent change.Intent) (change.
 		return vpn.PlanForget(in), nil, nil
 	}
 	menus := vpn.TunnelMenus()
-	if intent.Verb == verbAdd || intent.Verb == verbRemove || intent.Verb == verbSet {
+	switch intent.Verb {
+	case verbAdd, verbRemove:
 		menus = vpn.AddMenus()
+	case verbSet:
+		menus = vpn.MoveMenus()
 	}
 	if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, menus); err != nil {
 		return change.Plan{}, nil, err

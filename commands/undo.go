@@ -148,7 +148,7 @@ func (s *Service) planUndoTunnel(
 		return change.Plan{}, nil, cannot("there", "number", r.Number, "tunnel", in.Tunnel.Name)
 	}
 	if r.Plan.Phased() {
-		if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.AddMenus()); err != nil {
+		if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.MoveMenus()); err != nil {
 			return change.Plan{}, nil, err
 		}
 	}

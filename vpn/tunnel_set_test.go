@@ -103,6 +103,15 @@ func TestPlanSet_Said(t *testing.T) {
 		}
 		return in
 	}
+	routed := func(gateways ...string) vpn.TunnelChange {
+		in := second("ether9")
+		for _, gateway := range gateways {
+			in.Snapshots[0].Menus["/ip/route"] = append(in.Snapshots[0].Menus["/ip/route"], schema.Row{
+				"dst-address": "0.0.0.0/0", "gateway": gateway, "immediate-gw": gateway, "routing-table": "main", "active": "true", "disabled": "false",
+			})
+		}
+		return in
+	}
 	tests := []struct {
 		name, typed           string
 		in                    vpn.TunnelChange
@@ -122,6 +131,9 @@ func TestPlanSet_Said(t *testing.T) {
 		{name: "moved to a line that is down", in: second(), typed: "hq.wan=ether9", warns: "plan.warn.wan_down"},
 		{name: "moved to a line that is up", in: second("ether9"), typed: "hq.wan=ether9", warns: "plan.warn.wan_", silent: true},
 		{name: "moved to a line that is elsewhere", in: second("ether8"), typed: "hq.wan=ether9", warns: "plan.warn.wan_elsewhere"},
+		{name: "moved to a line without a route", in: routed("203.0.113.1%ether1"), typed: "hq.wan=ether9", warns: "plan.warn.wan_route"},
+		{name: "moved to a line with a route", in: routed("203.0.113.1%ether1", "203.0.113.129%ether9"), typed: "hq.wan=ether9", warns: "plan.warn.wan_route", silent: true},
+		{name: "moved where a route leads nobody knows where", in: routed("192.0.2.1"), typed: "hq.wan=ether9", warns: "plan.warn.wan_route", silent: true},
 		{name: "moved to another router", in: narrow(redoWorld()), typed: "hq.router=gw-2", refused: "set_fixed"},
 		{name: "moved to a WAN that nobody can call", in: dynamic, typed: "hq.wan=ether9 hq.role=initiate", refused: "set_wan"},
 	}
