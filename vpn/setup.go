@@ -23,6 +23,8 @@ const (
 	menuMember    = "/interface/list/member"
 	menuFilter    = "/ip/firewall/filter"
 	menuMangle    = "/ip/firewall/mangle"
+	menuLease     = "/ip/dhcp-server/lease"
+	menuDNS       = "/ip/dns"
 	menuRaw       = "/ip/firewall/raw"
 	menuRoute     = "/ip/route"
 	menuRule      = "/routing/rule"
@@ -36,7 +38,7 @@ const (
 func SetupMenus() []string {
 	menus := slices.Concat(AccountMenus(), ike.Menus(), arpMenus(), someARPMenus(), []string{
 		menuUserActive,
-		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuRaw, menuRoute, menuRule, menuRule6, menuCalls,
+		menuInterface, menuGRE, menuIPIP, menuList, menuMember, menuFilter, menuNAT, menuMangle, menuLease, menuDNS, menuRaw, menuRoute, menuRule, menuRule6, menuCalls,
 	})
 	slices.Sort(menus)
 	return slices.Compact(menus)
@@ -108,7 +110,7 @@ func PlanDialIn(in SetupDialIn) (change.Plan, error) {
 		return change.Plan{}, err
 	}
 	for _, part := range []func() error{
-		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.answers, s.firewall, s.lanReturn, s.unmarked, s.translation, s.server, s.foresee, s.unharmed,
+		s.checkRouter, s.checkRanges, s.pool, s.profile, s.algorithms, s.template, s.overshadowed, s.answers, s.firewall, s.lanReturn, s.unmarked, s.translation, s.server, s.foresee, s.unharmed,
 	} {
 		if err := part(); err != nil {
 			return change.Plan{}, err

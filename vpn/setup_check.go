@@ -44,6 +44,11 @@ func (s *setup) checkRanges() error {
 			return refuse("dialin_own", "router", s.DialIn.Router, "address", p.Addr().String())
 		}
 	}
+	for _, lease := range s.Snapshot.Menus[menuLease] {
+		if ip, err := netip.ParseAddr(lease["address"]); err == nil && !isTrue(lease, menuLease, "dynamic") && !isTrue(lease, menuLease, "disabled") && touch(ip.String()) {
+			return refuse("dialin_lease", "router", s.DialIn.Router, "address", ip.String(), "mac", lease["mac-address"])
+		}
+	}
 	for _, a := range s.Snapshot.Menus[menuSecret] {
 		if ip := a["remote-address"]; ip != "" && touch(ip) {
 			return refuse("dialin_account", "account", ReadableBytes(a["name"]), "address", ip)

@@ -27,6 +27,9 @@ func (s *setup) firewall() error {
 			s.warn("dialin_clear", "router", s.DialIn.Router)
 		}
 	}
+	if s.ownDNS() && !isTrue(s.row(menuDNS, nil), menuDNS, "allow-remote-requests") {
+		s.warn("dialin_dns", "router", s.DialIn.Router)
+	}
 	list := s.sessionList()
 	for _, r := range s.poolRanges() {
 		if s.ownDNS() {

@@ -139,6 +139,35 @@ func (s *setup) template() error {
 	return refuse("dialin_no_template", "router", s.DialIn.Router)
 }
 
+// overshadowed refuses a server beside a static peer for every address in main mode:
+// of the two only one is ever reached, and who uses the other gets in no more. Where
+// both stand already, people are told.
+func (s *setup) overshadowed() error {
+	for _, peer := range s.Snapshot.Menus[menuPeer] {
+		address, mode := defaulted(menuPeer, peer, "address"), defaulted(menuPeer, peer, "exchange-mode")
+		if !static(peer) || isTrue(peer, menuPeer, "disabled") || !slices.Contains([]string{"", "0.0.0.0/0", "::/0"}, address) || mode != "" && mode != "main" && mode != "main-l2tp" {
+			continue
+		}
+		if local, err := netip.ParseAddr(peer["local-address"]); err == nil && !slices.Contains(s.comeTo(), local) {
+			continue // on an address that no client comes to
+		}
+		if NeedsKey(s.Snapshot) {
+			return refuse("dialin_any_peer", "router", s.DialIn.Router, "peer", ReadableBytes(peer["name"]))
+		}
+		s.warn("dialin_any_peer", "router", s.DialIn.Router, "peer", ReadableBytes(peer["name"]))
+	}
+	return nil
+}
+
+// comeTo are the router's addresses on its WANs.
+func (s *setup) comeTo() []netip.Addr {
+	var all []netip.Addr
+	for _, wan := range s.wans() {
+		all = append(all, s.ownAddresses(wan)...)
+	}
+	return all
+}
+
 // rekeyServer lets a step on the server bring the new key.
 func (s *setup) rekeyServer(step *change.Step) {
 	step.Class = change.OneWay

@@ -238,3 +238,38 @@ func TestPlanDialIn_Networks(t *testing.T) {
 		}
 	})
 }
+
+// Ensure people are told where clients would ask a router for names that answers nobody.
+func TestPlanDialIn_Names(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newDialInWorld(t)
+		for answers, want := range map[string]int{"no": 1, "yes": 0} {
+			if err := w.router.Set("/ip/dns", "", schema.Row{"allow-remote-requests": answers}); err != nil {
+				t.Fatal(err)
+			}
+			p, err := vpn.PlanDialIn(w.input())
+			if got := warned(p, "dialin_dns"); err != nil || len(got) != want {
+				t.Errorf("allow-remote-requests=%s: warns %v, %v", answers, got, err)
+			}
+		}
+	})
+}
+
+// Ensure a peer for everybody that stands beside a server already is told of, and one
+// bound to an address to which no client comes is let be.
+func TestPlanDialIn_AnyPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newDialInWorld(t)
+		w.put("/ip/ipsec/peer", schema.Row{"name": "labs", "passive": "yes", "exchange-mode": "main", "local-address": "192.168.77.1", "profile": "default"})
+		p, err := vpn.PlanDialIn(w.input())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.carryOut(p)
+		w.put("/ip/ipsec/peer", schema.Row{"name": "road", "passive": "yes", "exchange-mode": "main"})
+		p, err = vpn.PlanDialIn(w.input())
+		if got := warned(p, "dialin_any_peer"); err != nil || len(got) != 1 {
+			t.Errorf("warns %v, %v", got, err)
+		}
+	})
+}

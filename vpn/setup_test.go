@@ -256,6 +256,13 @@ func TestPlanDialIn_Refused(t *testing.T) {
 		{"address of an account", "plan.refuse.dialin_account", func(w *dialInWorld) {
 			w.add("/ppp/secret", schema.Row{"name": "printer", "password": "x", "service": "l2tp", "remote-address": "192.168.178.50"}, -1)
 		}},
+		{"address that DHCP fixed", "plan.refuse.dialin_lease", func(w *dialInWorld) {
+			w.put("/ip/dhcp-server/lease", schema.Row{"address": "192.168.178.40", "mac-address": "02:00:00:00:00:99"})
+		}},
+		{"hand-made peer for everybody", "plan.refuse.dialin_any_peer", func(w *dialInWorld) {
+			w.put("/ip/ipsec/peer", schema.Row{"name": "road", "address": "0.0.0.0/0", "passive": "yes", "exchange-mode": "main"})
+			w.put("/ip/ipsec/identity", schema.Row{"peer": "road", "secret": "old", "generate-policy": "port-override"})
+		}},
 		{"network of a tunnel", "plan.refuse.dialin_policy", func(w *dialInWorld) {
 			w.add("/ip/ipsec/policy", schema.Row{"src-address": "192.168.77.0/24", "dst-address": "192.168.178.0/24", "tunnel": "yes"}, -1)
 		}},

@@ -72,6 +72,20 @@ var dialInMenus = []Menu{
 		Path: "/routing/rule", Comment: true, Ordered: true, Key: []string{"action", "src-address", "dst-address", "table"},
 		Attrs: append(slices.Clone(ruleAttrs), Attr{Name: "inactive", Kind: Bool, ReadOnly: true}),
 	},
+	{ // those that somebody fixed alone: the others come and go
+		Path: "/ip/dhcp-server/lease", Only: "?dynamic=false", Key: []string{"address", "mac-address"},
+		Attrs: []Attr{
+			{Name: "address", Kind: Text, ReadOnly: true}, // an address, or the name of a pool
+			{Name: "mac-address", Kind: Text, ReadOnly: true},
+			{Name: "server", Kind: Text, ReadOnly: true},
+			{Name: "dynamic", Kind: Bool, ReadOnly: true},
+			{Name: "disabled", Kind: Bool, ReadOnly: true},
+		},
+	},
+	{
+		Path: "/ip/dns", Singleton: true,
+		Attrs: []Attr{{Name: "allow-remote-requests", Kind: Bool, ReadOnly: true}},
+	},
 	{ // default routes alone: a router may have a million others
 		Path: "/ip/route", Only: "?dst-address=0.0.0.0/0", Key: []string{"dst-address", "gateway"},
 		Attrs: []Attr{
