@@ -315,3 +315,61 @@ func TestEngine_UndoTunnel_NameTaken(t *testing.T) {
 		}
 	})
 }
+
+// Ensure a proposal that names no hash, as one does for AES-GCM, comes again like that,
+// and that a tunnel which nobody let in for certain comes again without rules for it.
+func TestEngine_UndoTunnel_AsWritten(t *testing.T) {
+	for _, c := range []struct {
+		verb string
+		make planner
+	}{{"redo", vpn.PlanRedo}, {"tunnel remove", vpn.PlanRemove}} {
+		t.Run(c.verb, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { playAsWritten(t, c.verb, c.make) }) })
+	}
+}
+
+func playAsWritten(t *testing.T, verb string, make planner) {
+	w := newWorld(t, rossim.Switches{}, outside())
+	defer w.close()
+	w.tunnel.Proposal = vpn.Proposal{Encryption: []string{"aes-128-gcm"}, PFSGroup: "modp2048", Lifetime: "30m"}
+	for _, name := range names {
+		r := w.in.Router(name)
+		for _, err := range []error{
+			r.Set("/ip/ipsec/proposal", "p2", schema.Row{"auth-algorithms": "", "enc-algorithms": "aes-128-gcm"}),
+			r.Load(map[string][]schema.Row{
+				"/ip/firewall/filter": {
+					{"chain": "input", "action": "accept", "connection-state": "established,related"},
+					{"chain": "input", "action": "drop", "in-interface": "ether1", "protocol": "!icmp"},
+				},
+			}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.settle()
+	w.define(1)
+	was := w.tunnel
+	plan, err := make(w.asked(change.Intent{Verb: verb}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := w.carry(plan)
+	back, refused := w.planUndo(done, &was, w.ledger.defs[0].Version)
+	if back == nil {
+		t.Fatal(done.State, refused)
+	}
+	if r := w.carry(*back); r.State != change.Committed {
+		t.Fatalf("%s: %s %v", verb, r.State, r.Outcome)
+	}
+	for _, name := range names {
+		if rules := w.in.Router(name).Rows("/ip/firewall/filter"); len(rules) != 2 {
+			t.Errorf("%s: rules of %s: %v", verb, name, rules)
+		}
+		for _, row := range w.in.Router(name).Rows("/ip/ipsec/proposal") {
+			if row["name"] == "p2" && row["auth-algorithms"] != "" {
+				t.Errorf("%s: the proposal of %s: %v", verb, name, row)
+			}
+		}
+	}
+}

@@ -15,7 +15,7 @@ func (u *undoing) again(s change.Step) (schema.Row, error) {
 		if name == "comment" {
 			value = change.Unmarked(value)
 		}
-		if value == "" {
+		if value == "" && name != "auth-algorithms" { // none there is not what a row has that names none
 			continue
 		}
 		if err := schema.Allowed(s.Menu, schema.Add, []string{name}); err != nil {

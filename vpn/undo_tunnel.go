@@ -213,7 +213,9 @@ func (in TunnelUndo) again() (change.Plan, error) {
 		if err := u.stageRules(); err != nil {
 			return change.Plan{}, err
 		}
-		e.openInput()
+		if slices.ContainsFunc(u.took, func(s change.Step) bool { return s.Menu == menuFilter }) {
+			e.openInput() // without the bot's rules it was let in before
+		}
 		e.lookForward()
 	}
 	plan, err := t.finish()
