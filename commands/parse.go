@@ -327,7 +327,7 @@ func (f *filler) missing() *ParseError {
 			return f.problem("parse.missing", "what", "--"+s.Name+" "+s.Shown)
 		}
 		if word, given := f.args[s.Name]; given && s.Kind == OwnerValue && !strings.HasPrefix(word, "@") && f.args["handover"] == "" {
-			return bad("parse.person", "what", "--"+s.Name)
+			return &ParseError{change.T("parse.person", "what", "--"+s.Name), change.T("parse.owner")}
 		}
 	}
 	return nil

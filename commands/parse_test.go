@@ -154,7 +154,7 @@ func TestParse_Wrong(t *testing.T) {
 		{"switch with value", "adduser vpn-01 --for <@U0STAFF> --yes=hunter2", "parse.switch", "parse.usage", ""},
 		{"no name", "adduser --for <@U0STAFF>", "parse.missing", "parse.usage", ""},
 		{"no person", "adduser vpn-01", "parse.missing", "parse.usage", ""},
-		{"name outside Slack, nobody hands over", "adduser vpn-01 --for hunter2", "parse.person", "parse.person.hint", ""},
+		{"name outside Slack, nobody hands over", "adduser vpn-01 --for hunter2", "parse.person", "parse.owner", ""},
 		{"name typed by hand", "adduser vpn-01 --for @staff", "parse.person", "parse.person.hint", ""},
 		{"two mentions at once", "adduser vpn-01 --for <@U0STAFF><@U0OP>", "parse.person", "parse.person.hint", ""},
 		{"mention with letters", "adduser vpn-01 --for <@U0STAFF>hunter2", "parse.person", "parse.person.hint", ""},
