@@ -147,7 +147,7 @@ func (s *Service) planUndoTunnel(
 	case r.Plan.Retires:
 		return change.Plan{}, nil, cannot("there", "number", r.Number, "tunnel", in.Tunnel.Name)
 	}
-	if r.Plan.Phased() {
+	if r.Plan.Phased() || in.Before == nil {
 		if in.Snapshots, err = s.bothEnds(ctx, in.Tunnel, vpn.MoveMenus()); err != nil {
 			return change.Plan{}, nil, err
 		}

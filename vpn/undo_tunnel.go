@@ -47,6 +47,8 @@ func PlanUndoTunnel(in TunnelUndo) (change.Plan, error) {
 	switch {
 	case plan.Retires:
 		return in.again()
+	case in.Before == nil && !plan.Phased():
+		return in.forget()
 	case in.Before == nil:
 		return in.away()
 	case !plan.Phased():
@@ -246,6 +248,17 @@ func (in TunnelUndo) defineAgain() (change.Plan, error) {
 		plan.Routers = append(plan.Routers, end.Router)
 	}
 	return plan, nil
+}
+
+// forget ends a definition that came alone. Rows that are there by now are not those
+// of the change.
+func (in TunnelUndo) forget() (change.Plan, error) {
+	plan, err := PlanRemove(in.TunnelChange)
+	if err != nil || len(plan.Steps) == 0 {
+		return plan, err
+	}
+	s := plan.Steps[0]
+	return change.Plan{}, refuse("undo_rows", "number", in.undone, "tunnel", in.Tunnel.Name, "router", s.Router, "menu", s.Menu, "row", named(s))
 }
 
 // away removes a tunnel that the change made: the rows that it brought, and no
