@@ -147,14 +147,14 @@ func (j *job) clear(ctx context.Context, router string) error {
 		if _, _, err := j.script(ctx, act, func(s *change.Script) { s.Again = tries.n > 1 || j.overruled() }); err != nil {
 			return err
 		}
-		var last view
+		var last view // of no router while none was read
 		if _, err := j.until(ctx, router, func(v view) bool {
 			last = v
 			return v.committed() || v.guard() != nil && time.Since(begun) > stopped
 		}); err != nil {
 			return err
 		}
-		if last.committed() {
+		if last.router != "" && last.committed() {
 			return j.cleared(ctx, act, last)
 		}
 		if why := last.edited(true); tries.n == maxWrites && !why.IsZero() {

@@ -185,7 +185,7 @@ func (j *job) tangled(ctx context.Context) (other change.Request, is bool, err e
 	if err != nil {
 		return other, false, fmt.Errorf("reading locks: %w", err)
 	}
-	i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && r.Number != j.r.Plan.Intent.Resume })
+	i := slices.IndexFunc(stuck, func(r change.Request) bool { return r.Subject() == j.r.Subject() && !j.r.Plan.Intent.Takes(r, stuck) })
 	if i < 0 {
 		return other, false, nil
 	}

@@ -465,7 +465,8 @@ func drawn(story, mishap, nth int, on []string) bool {
 // key whose answer was lost, and that was refused the second time, counted as not
 // written; a person was told of rows that never showed where the router had refused
 // each; and an adoption that came to need a person could not be decided, because the
-// change that it was about needed one too.
+// change that it was about needed one too; and a router that did not answer after its
+// commit script counted as committed.
 func TestFaults_Once(t *testing.T) {
 	for _, c := range []struct {
 		story, mishap string
@@ -482,6 +483,7 @@ func TestFaults_Once(t *testing.T) {
 		{"deluser", "refused from here on", 2, []string{"gw-hq"}, []change.State{change.Applied}, ""},
 		{"rotate l2tp --handover", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, ""},
 		{"redo", "right revoked", 7, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, "apply.giveup.refused"},
+		{"redo in band", "reboot after", 8, []string{"gw-fengshan"}, []change.State{change.Committed}, ""},
 		{"resolve adopt", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, ""},
 	} {
 		t.Run(c.story+"/"+c.mishap, func(t *testing.T) {
