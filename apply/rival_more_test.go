@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vpnbot/change"
+	"vpnbot/ros/rossim"
 	"vpnbot/ros/schema"
 	"vpnbot/vpn"
 )
@@ -138,5 +139,21 @@ func TestEngine_Tunnel_Hand(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Ensure a router that is silent from the moment on at which it is to commit counts
+// for committed only when it was read.
+func TestEngine_Tunnel_SilentCommit(t *testing.T) {
+	for _, router := range names {
+		play(t, everything(), func(w *world) {
+			id := w.plan("redo", vpn.PlanRedo, nil)
+			w.start(&life{before: map[string]func(){router + ": script commit": func() {
+				w.in.Router(router).SetFaults(rossim.Faults{Refuse: true})
+				w.in.Router(router).Drop()
+				time.AfterFunc(time.Minute, func() { w.in.Router(router).SetFaults(rossim.Faults{}) })
+			}}})
+			w.ended(w.wait(id, 10*time.Minute), change.Committed)
+		})
 	}
 }
