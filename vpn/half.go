@@ -8,7 +8,6 @@ const (
 	menuPolicy      = "/ip/ipsec/policy"
 	menuActivePeers = "/ip/ipsec/active-peers"
 	menuSA          = "/ip/ipsec/installed-sa"
-	menuIPAddress   = "/ip/address"
 )
 
 // Half is what one router says at one time: its snapshot of StatusMenus, or why
@@ -23,5 +22,5 @@ type Half struct {
 // attribute of them that is no secret is read: never a key of an SA. A router
 // that lacks one of them gives no verdict but UNKNOWN.
 func StatusMenus() []string {
-	return []string{menuServer, menuIPAddress, menuActivePeers, menuSA, menuPeer, menuPolicy, menuActive}
+	return []string{menuServer, menuAddress, menuActivePeers, menuSA, menuPeer, menuPolicy, menuActive}
 }

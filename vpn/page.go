@@ -88,7 +88,7 @@ func decode(h Half) *page {
 		d.origin = r.origin()
 		p.sas = append(p.sas, d)
 	}
-	for _, row := range h.Menus[menuIPAddress] {
+	for _, row := range h.Menus[menuAddress] {
 		if prefix := hostOrPrefix(row["address"]); prefix.IsValid() && row["disabled"] != "true" {
 			p.addresses = append(p.addresses, addressRow{[2]string{row["interface"], row["actual-interface"]}, prefix.Addr(), row["dynamic"] == "true"})
 		}

@@ -27,7 +27,7 @@ const (
 // do not have them.
 func TunnelMenus() []string {
 	return []string{
-		menuServer, menuIPAddress, menuNAT, menuActivePeers, menuIdentity, menuPeer, menuPolicy, menuGroup, menuProfile1, menuProposal,
+		menuServer, menuAddress, menuNAT, menuActivePeers, menuIdentity, menuPeer, menuPolicy, menuGroup, menuProfile1, menuProposal,
 		menuPool, menuActive, menuSafeMode, menuMode, menuUserActive,
 	}
 }

@@ -53,7 +53,7 @@ func (e *held) queries(t *works) []change.Query {
 		list = append(list, change.Query{Menu: menu, Where: where})
 	}
 	ask(menuMode)
-	ask(menuIPAddress, "interface", e.WAN, "dynamic", "false")
+	ask(menuAddress, "interface", e.WAN, "dynamic", "false")
 	names := []string{t.name}
 	if e.peer != nil {
 		names = append(names, e.peer["name"])

@@ -26,7 +26,6 @@ const (
 	menuLease     = "/ip/dhcp-server/lease"
 	menuDNS       = "/ip/dns"
 	menuRaw       = "/ip/firewall/raw"
-	menuRoute     = "/ip/route"
 	menuRule      = "/routing/rule"
 	menuRule6     = "/ip/route/rule" // in RouterOS 6
 	menuCalls     = "/interface/l2tp-client"

@@ -9,9 +9,6 @@ import (
 	"vpnbot/ros/schema"
 )
 
-// mainTable is the routing table of whatever no rule and no mark sends elsewhere.
-const mainTable = "main"
-
 // rulesMenu is the menu of routing rules: another in RouterOS 6.
 func (s *setup) rulesMenu() string {
 	if _, ok := s.Snapshot.Menus[menuRule]; ok {

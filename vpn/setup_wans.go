@@ -60,52 +60,11 @@ func (s *setup) ownAddresses(name string) []netip.Addr {
 	return all
 }
 
-// defaultWANs are the interfaces by which the default routes of the main table leave.
-// It tells as well whether all of them are known, and there is one: RouterOS 6 does not
-// say of which table a route is.
+// defaultWANs are the interfaces by which the default routes of the main table leave. It
+// tells as well whether all of them are known, and there is one.
 func (s *setup) defaultWANs() ([]string, bool) {
-	var out []string
-	untold := false
-	for _, row := range s.Snapshot.Menus[menuRoute] {
-		table := row["routing-table"]
-		if row["dst-address"] != "0.0.0.0/0" || table != "" && table != mainTable || isTrue(row, menuRoute, "disabled") || !isTrue(row, menuRoute, "active") {
-			continue
-		}
-		untold = untold || table == ""
-		way := row["immediate-gw"]
-		if way == "" {
-			way = row["gateway"]
-		}
-		for gateway := range strings.SplitSeq(way, ",") {
-			name := s.leads(gateway)
-			if name == "" {
-				return nil, false
-			}
-			if !slices.Contains(out, name) {
-				out = append(out, name)
-			}
-		}
-	}
-	return out, len(out) == 1 || len(out) > 1 && !untold
-}
-
-// leads is the interface that a gateway is reached by: "ether1", "10.0.0.1%ether1", or
-// an address in a network of the router's own. It is empty when that cannot be told.
-func (s *setup) leads(gateway string) string {
-	address, name, scoped := strings.Cut(strings.TrimSpace(gateway), "%")
-	if scoped {
-		return name
-	}
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return s.row(menuInterface, schema.Row{"name": address})["name"]
-	}
-	for _, row := range s.Snapshot.Menus[menuAddress] {
-		if p, err := netip.ParsePrefix(row["address"]); err == nil && !isTrue(row, menuAddress, "disabled") && p.Contains(ip) {
-			return row["interface"]
-		}
-	}
-	return ""
+	w, known := defaultWays(s.Snapshot)
+	return w.names, known && (len(w.names) == 1 || !w.untold)
 }
 
 // sentBack tells whether rules perhaps send the router's own answers from a WAN back by

@@ -333,7 +333,7 @@ func (e *held) joinShared() error {
 func (e *held) sharedQueries(t *works) []change.Query {
 	list := []change.Query{
 		{Menu: menuMode},
-		{Menu: menuIPAddress, Where: schema.Row{"interface": e.WAN, "dynamic": "false"}},
+		{Menu: menuAddress, Where: schema.Row{"interface": e.WAN, "dynamic": "false"}},
 		{Menu: menuPolicy, Where: schema.Row{"template": "true", "group": e.group()}},
 		{Menu: menuGroup, Where: schema.Row{"name": e.group()}},
 		{Menu: menuPeer, Where: schema.Row{"address": "0.0.0.0/0"}},

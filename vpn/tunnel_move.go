@@ -1,8 +1,6 @@
 package vpn
 
 import (
-	"cmp"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -63,44 +61,10 @@ func MoveMenus() []string { return append(AddMenus(), menuRoute) }
 // WAN. It says nothing where one of them cannot be followed, or there is none: what
 // leads to the other end may then be any other route, and those are not read.
 func (e *held) lookRoute() {
-	var ways []string
-	for _, row := range e.snap.Menus[menuRoute] {
-		table := row["routing-table"]
-		if row["dst-address"] != "0.0.0.0/0" || table != "" && table != mainTable || isTrue(row, menuRoute, "disabled") || !isTrue(row, menuRoute, "active") {
-			continue
-		}
-		for gateway := range strings.SplitSeq(cmp.Or(row["immediate-gw"], row["gateway"]), ",") {
-			name := e.leavesBy(gateway)
-			if name == "" {
-				return
-			}
-			if !slices.Contains(ways, name) {
-				ways = append(ways, name)
-			}
-		}
+	w, known := defaultWays(e.snap)
+	if known && !slices.Contains(w.names, e.WAN) {
+		e.note("plan.warn.wan_route", "router", e.Router, "interface", e.WAN, "found", ReadableBytes(strings.Join(w.names, ", ")))
 	}
-	if len(ways) > 0 && !slices.Contains(ways, e.WAN) {
-		e.note("plan.warn.wan_route", "router", e.Router, "interface", e.WAN, "found", ReadableBytes(strings.Join(ways, ", ")))
-	}
-}
-
-// leavesBy is the interface by which a gateway is reached: "ether1", "10.0.0.1%ether1", or
-// an address in a network of the router's own. It is empty when that cannot be told.
-func (e *held) leavesBy(gateway string) string {
-	address, name, scoped := strings.Cut(strings.TrimSpace(gateway), "%")
-	if scoped {
-		return name
-	}
-	ip, err := netip.ParseAddr(address)
-	if err != nil {
-		return address // a name: routes by a PPPoE client have no other gateway
-	}
-	for _, row := range e.snap.Menus[menuIPAddress] {
-		if p, err := netip.ParsePrefix(row["address"]); err == nil && !isTrue(row, menuIPAddress, "disabled") && p.Contains(ip) {
-			return row["interface"]
-		}
-	}
-	return ""
 }
 
 // lookWAN warns when the router does not have the address that the configuration gives
