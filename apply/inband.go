@@ -66,6 +66,28 @@ func (j *job) reach(ctx context.Context, router string) (view, error) {
 	}
 }
 
+// bears tells whether an end on this side has to stay on its new rows, because the
+// tunnel carries packets on them to an end beyond it that does not answer the bot. Put
+// back alone it would cut the only way there, and that end's guard sees nothing wrong
+// until dead peer detection does.
+func (j *job) bears(ctx context.Context, router string, silent map[string]bool) bool {
+	for i, end := range j.r.Plan.Tunnel.Ends {
+		far := j.r.Plan.Tunnel.Ends[1-i].Router
+		if near, is := j.beyond(far); !is || near != router || end.Router != router || !silent[far] {
+			continue
+		}
+		if v, err := j.once(ctx, router); err != nil || !v.isNew() {
+			return false
+		}
+		for _, probe := range end.Probes {
+			if n, err := j.e.o.Tunnels.Ping(ctx, router, probe, smallPing, pings); err == nil && n > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // order has a router cut over again, after a delay, under a new guard where it had
 // one.
 func (j *job) order(ctx context.Context, v view, delay time.Duration) error {

@@ -19,7 +19,8 @@ func (j *job) goBack(ctx context.Context) error {
 		}
 		return err
 	}
-	if why := j.odd(j.look2(ctx)); !why.IsZero() && ctx.Err() == nil { // before either is touched
+	b := j.look2(ctx)
+	if why := j.odd(b); !why.IsZero() && ctx.Err() == nil { // before either is touched
 		m, err := j.r.Attend(time.Now(), why)
 		return j.commit(ctx, m, err)
 	}
@@ -27,8 +28,10 @@ func (j *job) goBack(ctx context.Context) error {
 		return j.keepAfterAll(ctx)
 	}
 	var left []string
-	for _, end := range j.r.Plan.Tunnel.Ends {
+	silent, waits := map[string]bool{}, map[string]bool{} // by router
+	for i, end := range j.r.Plan.Tunnel.Ends {
 		left = append(left, end.Router)
+		silent[end.Router] = b.errs[i] != nil
 	}
 	tries := map[string]*attempts{}
 	for _, router := range left {
@@ -38,7 +41,11 @@ func (j *job) goBack(ctx context.Context) error {
 	wait := firstPause
 	for round := 0; len(left) > 0; round++ {
 		for _, router := range slices.Clone(left) {
+			if waits[router] = j.bears(ctx, router, silent); waits[router] {
+				continue
+			}
 			err := j.back(ctx, router)
+			silent[router] = errors.Is(err, errSilent)
 			switch {
 			case err == nil:
 				left = slices.DeleteFunc(left, func(r string) bool { return r == router })
@@ -58,7 +65,11 @@ func (j *job) goBack(ctx context.Context) error {
 					return j.commit(ctx, m, err)
 				}
 			case round == 1:
-				m, err := j.r.Wait(time.Now(), change.T("apply.tunnel.waitguard", "router", router))
+				why := change.T("apply.tunnel.waitguard", "router", router)
+				if near, beyond := j.beyond(router); beyond && waits[near] {
+					why = change.T("apply.tunnel.waitfar", "router", router, "near", near)
+				}
+				m, err := j.r.Wait(time.Now(), why)
 				if err := j.commit(ctx, m, err); err != nil {
 					return err
 				}

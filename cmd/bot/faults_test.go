@@ -465,8 +465,9 @@ func drawn(story, mishap, nth int, on []string) bool {
 // key whose answer was lost, and that was refused the second time, counted as not
 // written; a person was told of rows that never showed where the router had refused
 // each; and an adoption that came to need a person could not be decided, because the
-// change that it was about needed one too; and a router that did not answer after its
-// commit script counted as committed.
+// change that it was about needed one too; a router that did not answer after its
+// commit script counted as committed; and in band the end on this side went back alone
+// while the tunnel still led to one that did not answer.
 func TestFaults_Once(t *testing.T) {
 	for _, c := range []struct {
 		story, mishap string
@@ -484,6 +485,7 @@ func TestFaults_Once(t *testing.T) {
 		{"rotate l2tp --handover", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, ""},
 		{"redo", "right revoked", 7, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, "apply.giveup.refused"},
 		{"redo in band", "reboot after", 8, []string{"gw-fengshan"}, []change.State{change.Committed}, ""},
+		{"rotate psk in band", "out of the bot's reach", 7, []string{"gw-fengshan"}, []change.State{change.Reverted}, ""},
 		{"resolve adopt", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, ""},
 	} {
 		t.Run(c.story+"/"+c.mishap, func(t *testing.T) {

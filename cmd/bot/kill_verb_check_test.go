@@ -93,7 +93,7 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 		}
 		now := held(o.router)
 		if f.late {
-			now = now.once()
+			now = now.once().but(m.takenBack(f.past, o.Router))
 		}
 		for _, d := range rows[o.Router].unguarded().differs(now) {
 			problem("ended %s, %s: %s", end, o.Router, d)
@@ -113,6 +113,22 @@ func (f *fork) judge(d *demo, m *remains, log string, problem func(string, ...an
 	}
 	f.search(d, m, log, problem)
 	return end
+}
+
+// takenBack are the steps by which changes that were reverted staged rows on a router.
+func (m *remains) takenBack(past int64, router string) []change.Step {
+	m.t.Helper()
+	requests, err := m.ledger.Requests(m.ctx(), change.Filter{States: []change.State{change.Reverted}})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var steps []change.Step
+	for _, r := range requests {
+		if r.Number > past {
+			steps = append(steps, r.Plan.In(change.PhaseStage, router)...)
+		}
+	}
+	return steps
 }
 
 // tunnels checks that the tunnels that are defined are up and come up afresh, and
