@@ -11,6 +11,9 @@ import (
 type plainUndo struct {
 	trace
 	steps []change.Step // that take it back
+	// already says which rows are as before the change, as an earlier attempt that
+	// stopped half-way leaves them, or somebody's hand: nothing is written there.
+	already []change.Text
 }
 
 // takeBack makes the steps that take the change back, the last first: values in
@@ -26,20 +29,43 @@ func (u *plainUndo) takeBack(done change.Plan) error {
 	slices.Reverse(own)
 	u.turned = own
 	for _, s := range own {
-		if s.Action != schema.Add {
+		if s.Action != schema.Add && !u.isBack(s) {
 			if err := u.valueBack(s); err != nil {
 				return err
 			}
 		}
 	}
 	for _, s := range own {
-		if s.Action == schema.Add {
+		if s.Action == schema.Add && !u.isBack(s) {
 			if err := u.rowBack(s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// isBack tells whether the row of a step is as it was before the change.
+func (u *plainUndo) isBack(s change.Step) bool {
+	rows := u.found(s)
+	back, ok := s.Undo()
+	is := false
+	switch {
+	case s.Action == schema.Add:
+		is = len(rows) == 0
+	case s.Action == schema.Change && ok && len(rows) == 1 && len(back.After) > 0:
+		is = !slices.ContainsFunc(back.After.Names(), func(name string) bool {
+			was, now := back.After[name], defaulted(s.Menu, rows[0], name)
+			if name == "comment" {
+				was, now = change.Unmarked(was), change.Unmarked(now)
+			}
+			return !tableOf(s.Menu).Same(name, now, was)
+		})
+	}
+	if is {
+		u.already = append(u.already, change.T("plan.back.already", "router", u.snap.Router, "menu", s.Menu, "row", named(s), "number", u.number))
+	}
+	return is
 }
 
 // valueBack gives a row the values that it had.
@@ -106,7 +132,7 @@ func PlanUndoVerbose(in VerboseUndo) (change.Plan, error) {
 			return change.Plan{}, err
 		}
 		p.Routers = append(p.Routers, snap.Router)
-		p.Steps = append(p.Steps, u.steps...)
+		p.Steps, p.Warnings = append(p.Steps, u.steps...), append(p.Warnings, u.already...)
 		for _, menu := range VerboseMenus() {
 			p.Seen = append(p.Seen, snap.Observe(change.Query{Menu: menu}))
 		}

@@ -42,7 +42,7 @@ func PlanUndoDialIn(in DialInUndo) (change.Plan, error) {
 	if err := u.takeBack(in.Done.Plan); err != nil {
 		return change.Plan{}, err
 	}
-	s.steps = u.steps
+	s.steps, s.warnings = u.steps, append(s.warnings, u.already...)
 	for _, check := range []func(*setup) error{in.users, in.accounts} {
 		if err := check(s); err != nil {
 			return change.Plan{}, err

@@ -467,7 +467,8 @@ func drawn(story, mishap, nth int, on []string) bool {
 // each; and an adoption that came to need a person could not be decided, because the
 // change that it was about needed one too; a router that did not answer after its
 // commit script counted as committed; and in band the end on this side went back alone
-// while the tunnel still led to one that did not answer.
+// while the tunnel still led to one that did not answer;
+// and a rollback that had stopped half-way could not be asked for again.
 func TestFaults_Once(t *testing.T) {
 	for _, c := range []struct {
 		story, mishap string
@@ -486,6 +487,7 @@ func TestFaults_Once(t *testing.T) {
 		{"redo", "right revoked", 7, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, "apply.giveup.refused"},
 		{"redo in band", "reboot after", 8, []string{"gw-fengshan"}, []change.State{change.Committed}, ""},
 		{"rotate psk in band", "out of the bot's reach", 7, []string{"gw-fengshan"}, []change.State{change.Reverted}, ""},
+		{"rollback of dialin setup", "right revoked", 2, []string{"gw-taichung"}, []change.State{change.NeedsAttention}, ""},
 		{"resolve adopt", "right revoked", 1, []string{"gw-fengshan"}, []change.State{change.NeedsAttention}, ""},
 	} {
 		t.Run(c.story+"/"+c.mishap, func(t *testing.T) {
