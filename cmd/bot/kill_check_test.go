@@ -372,7 +372,7 @@ func (m *remains) notices() {
 			for i := range v.Openings {
 				want[fmt.Sprintf("opened:%s:%d", v.ID, i+1)] = 1
 			}
-			if v.Counted() == 0 && !v.Closed.IsZero() {
+			if v.Counted() == 0 && !v.Closed.IsZero() && !v.Closed.Before(v.Until) { // another password may have come first
 				want["unopened:"+v.ID] = 1
 			}
 		}
