@@ -298,7 +298,9 @@ func replaced(p *change.Plan) {
 			}
 			off.Match["peer"], gone.Match["peer"] = s.Before["peer"], s.Before["peer"]
 			on.Before, on.After, off.Before, off.After, gone.After = nil, nil, nil, nil, nil
-			gone.Before = gone.Match
+			gone.Before = schema.Row{"action": "encrypt", "tunnel": "true"} // what the commit compares with the row
+			maps.Copy(gone.Before, s.Match)
+			maps.Copy(gone.Before, s.Before)
 			stage, first, last, commit = append(stage, added), append(first, off), append(last, on), append([]change.Step{gone}, commit...)
 		case s.Phase == change.PhaseStage:
 			stage = append(stage, s)
